@@ -1,5 +1,5 @@
 import auditLog from '@sallyport/audit-log'
-import authentication, { createIntrospector, parseSealingKeys } from '@sallyport/authentication'
+import authentication, { parseSealingKeys } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding from '@sallyport/forwarding'
@@ -21,7 +21,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Static } from 'typebox'
 import { auditSearch } from './audit-search.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
-import { edgeForwarding } from './edge-forwarding.ts'
+import { edgeForwarding, edgeOpenAnswers } from './edge-forwarding.ts'
 import edgeLogins from './edge-logins.ts'
 import { protectedResource } from './protected-resource.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
@@ -31,7 +31,6 @@ import type { GatewayCollaborators } from './gateway-collaborators.ts'
 import { forwardingSubscribers } from './forwarding-subscriber.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import requestHygiene from './hygiene/index.ts'
-import { createOpenAnswers } from './watch-open-answers.ts'
 import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { requestPriority } from './request-priority.ts'
@@ -176,14 +175,7 @@ export async function buildApp(
   }
 
   if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, sessionDirectory })
-  const openAnswers = createOpenAnswers({
-    keys,
-    ...(status && { status }),
-    ...(introspection && { introspector: createIntrospector(introspection) }),
-    ...(collaborators.schedule && { schedule: collaborators.schedule }),
-    clockToleranceSeconds,
-    ...clock
-  })
+  const openAnswers = edgeOpenAnswers(settings, collaborators)
   await app.register(endOpenAnswers, { openAnswers })
   const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
   await app.register(forwarding, edgeForwarding(app, settings, collaborators, { gatewayRoutes, openAnswers }))

@@ -1,3 +1,4 @@
+import { createIntrospector } from '@sallyport/authentication'
 import type { ForwardingOptions, OpenAnswers } from '@sallyport/forwarding'
 import { type AppRoute, randomSpanId } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
@@ -5,6 +6,7 @@ import type { GatewayCollaborators } from './gateway-collaborators.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
 import { servedTable } from './routes-overlay.ts'
 import type { GatewaySettings } from './settings.ts'
+import { createOpenAnswers } from './watch-open-answers.ts'
 
 /** What forwarding needs of the rest of the gateway. */
 export interface ForwardingSurroundings {
@@ -34,4 +36,19 @@ export function edgeForwarding(
     auditSink: app.hasDecorator('auditSink') ? app.auditSink : logInPlaceOfAudit(app.log),
     openAnswers
   }
+}
+
+/** Watches the answers that are under way, with what decides whether their access is still good. */
+export function edgeOpenAnswers(
+  { clockToleranceSeconds }: Pick<GatewaySettings, 'clockToleranceSeconds'>,
+  { keys, status, introspection, schedule, clock }: GatewayCollaborators
+): OpenAnswers {
+  return createOpenAnswers({
+    keys,
+    ...(status && { status }),
+    ...(introspection && { introspector: createIntrospector(introspection) }),
+    ...(schedule && { schedule }),
+    clockToleranceSeconds,
+    ...(clock && { clock })
+  })
 }
