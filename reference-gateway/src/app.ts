@@ -1,5 +1,5 @@
 import auditLog from '@sallyport/audit-log'
-import authentication, { parseSealingKeys } from '@sallyport/authentication'
+import authentication, { parseSealingKeys, protectedResourceOptions } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding from '@sallyport/forwarding'
@@ -23,7 +23,6 @@ import { auditSearch } from './audit-search.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
 import { edgeForwarding, edgeOpenAnswers } from './edge-forwarding.ts'
 import edgeLogins from './edge-logins.ts'
-import { protectedResource } from './protected-resource.ts'
 import { endOpenAnswers } from './end-open-answers.ts'
 import { followRoutes } from './follow-routes.ts'
 import { storedSessions } from './open-session-store.ts'
@@ -129,7 +128,7 @@ export async function buildApp(
     clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
-    ...protectedResource(settings),
+    ...protectedResourceOptions(settings),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
       session: {

@@ -39,7 +39,11 @@ for (const flow of flows) {
 
 t.test('a browser logs in at the authorization server with a demo account and sees its orders', async t => {
   const jars = new Map<string, Map<string, string>>()
-  async function open(url: string, form?: Record<string, string>): Promise<{ location: string | null; text: string }> {
+  async function open(
+    url: string,
+    form?: Record<string, string>,
+    accept = 'text/html'
+  ): Promise<{ location: string | null; text: string }> {
     const { origin } = new URL(url)
     const jar = jars.get(origin) ?? new Map<string, string>()
     jars.set(origin, jar)
@@ -48,7 +52,7 @@ t.test('a browser logs in at the authorization server with a demo account and se
       dispatcher: agent,
       body: form === undefined ? null : new URLSearchParams(form).toString(),
       headers: {
-        accept: 'text/html',
+        accept,
         cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; '),
         ...(form !== undefined && {
           'content-type': 'application/x-www-form-urlencoded',
@@ -82,7 +86,7 @@ t.test('a browser logs in at the authorization server with a demo account and se
   const ended = await follow(answered.location)
   t.equal(ended.location, `${stack.gateway}/orders`)
   t.match(JSON.parse((await follow(ended.location)).text), { orders: [] })
-  t.match(JSON.parse((await open(`${stack.gateway}/session`)).text), {
+  t.match(JSON.parse((await open(`${stack.gateway}/session`, undefined, 'application/json')).text), {
     username: 'customer1',
     login: { method: 'issuer', amr: ['pwd'] }
   })

@@ -59,6 +59,7 @@ export { createCredentialTokens, type CredentialTokens, type CredentialTokensOpt
 export type { VerifiedToken } from './tokens/verified-token.ts'
 export type { BasicOptions } from './basic/options.ts'
 export type { SealingKey, SessionOptions } from './session/options.ts'
+export { protectedResourceOptions, type ProtectedResourceFacts } from './protected-resource-options.ts'
 export { parseSealingKeys } from './session/parse-sealing-keys.ts'
 export { sessionRoutes, type SessionRoutesOptions } from './session/session-routes.ts'
 export { loginRoutes } from './login/login-routes.ts'

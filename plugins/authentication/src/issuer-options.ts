@@ -37,14 +37,19 @@ export interface PluginIssuerOptions extends Pick<
   readonly statusLists?: PluginStatusLists
 }
 
-export const pluginIssuerOptions = optionsObject({
-  issuer: secureUrl(),
-  audience: Type.Optional(Type.String({ minLength: 1 })),
+/** Where what an issuer publishes comes from. */
+export const issuerSourceOptions = {
   keys: Type.Optional(objectWith<KeySource>('a key source', ['find', 'isPublished'])),
   jwksUri: Type.Optional(jwksUriOption()),
   metadataUri: Type.Optional(secureUrl()),
   status: Type.Optional(objectWith<StatusSource>('a status source', ['follow', 'check'])),
-  statusLists: Type.Optional(pluginStatusLists),
+  statusLists: Type.Optional(pluginStatusLists)
+}
+
+export const pluginIssuerOptions = optionsObject({
+  issuer: secureUrl(),
+  audience: Type.Optional(Type.String({ minLength: 1 })),
+  ...issuerSourceOptions,
   profile: profileOption('rfc9068'),
   algorithms: asymmetricAlgorithms(),
   clockToleranceSeconds: verificationOptions.clockToleranceSeconds,

@@ -13,7 +13,7 @@ import type { Dispatcher } from 'undici'
 import { basicOptions, type BasicOptions, type ReadBasicOptions } from './basic/options.ts'
 import { dpopOptions, type DpopOptions } from './dpop/options.ts'
 import { AuthenticationOptionsError } from './errors.ts'
-import { pluginIssuerOptions, type PluginIssuerOptions } from './issuer-options.ts'
+import { issuerSourceOptions, pluginIssuerOptions, type PluginIssuerOptions } from './issuer-options.ts'
 import { pluginOptionRules } from './option-rules.ts'
 import { realmOption } from './realm.ts'
 import { resourceMetadataOptions, type ResourceMetadataOptions } from './resource-metadata.ts'
@@ -24,7 +24,7 @@ import {
   issuerDispatcher,
   type IntrospectorOptions
 } from './sources/introspector-options.ts'
-import { jwksUriOption, pluginStatusLists, type PluginStatusLists } from './sources/source-options.ts'
+import type { PluginStatusLists } from './sources/source-options.ts'
 import type { Strategy } from './strategy.ts'
 import { strangerLimits, type StrangerLimits } from './stranger-gate.ts'
 import type { SignatureCheck } from './tokens/check-signature.ts'
@@ -140,11 +140,7 @@ export const authenticationOptions = optionsObject({
   issuers: Type.Optional(Type.Array(pluginIssuerOptions, { minItems: 1 })),
   audience: Type.Optional(Type.String({ minLength: 1 })),
   verifier: Type.Optional(objectWith<TokenVerifier>('a token verifier', ['verify'])),
-  keys: Type.Optional(objectWith<KeySource>('a key source', ['find', 'isPublished'])),
-  jwksUri: Type.Optional(jwksUriOption()),
-  metadataUri: Type.Optional(secureUrl()),
-  status: Type.Optional(objectWith<StatusSource>('a status source', ['follow', 'check'])),
-  statusLists: Type.Optional(pluginStatusLists),
+  ...issuerSourceOptions,
   statusUnavailable: statusUnavailable(),
   ...verificationOptions,
   algorithms: asymmetricAlgorithms(),

@@ -1,5 +1,5 @@
 import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
-import authentication from '@sallyport/authentication'
+import authentication, { protectedResourceOptions } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import idempotency from '@sallyport/idempotency'
 import metrics from '@sallyport/metrics'
@@ -10,7 +10,6 @@ import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
 import { endUserAddresses } from './end-user-address.ts'
-import { resourceOptions } from './resource-options.ts'
 import { forwardingTrust } from './forwarding-trust.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
@@ -95,7 +94,7 @@ export async function buildService({
     audience: name,
     keys,
     clockToleranceSeconds: settings.clockToleranceSeconds,
-    ...resourceOptions(settings),
+    ...protectedResourceOptions(settings),
     ...(status !== undefined && { status }),
     ...(clock !== undefined && { clock })
   })

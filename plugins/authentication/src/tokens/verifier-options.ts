@@ -120,13 +120,18 @@ export const asymmetricAlgorithms = () => listOf(Type.String(), { minItems: 1, d
 
 export const statusUnavailable = () => Type.Enum(['refuse', 'accept-unchecked'], { default: 'refuse' })
 
-export const tokenVerifierOptions = optionsObject({
+/** Whose tokens are accepted, and by what they are checked. */
+const trustOptions = {
   issuer: secureUrl(),
   audience: Type.String({ minLength: 1 }),
   keys: objectWith<KeySource>('a key source', ['find', 'isPublished']),
   status: Type.Optional(objectWith<StatusSource>('a status source', ['follow', 'check'])),
   algorithms: asymmetricAlgorithms(),
-  statusUnavailable: statusUnavailable(),
+  statusUnavailable: statusUnavailable()
+}
+
+export const tokenVerifierOptions = optionsObject({
+  ...trustOptions,
   checkSignature: functionOption<SignatureCheck>({ default: checkWithNodeCrypto, defaultText: 'checkWithNodeCrypto' }),
   ...verificationOptions
 })
@@ -140,12 +145,7 @@ export const identityOptions = {
 }
 
 export const trustedIssuerOptions = optionsObject({
-  issuer: secureUrl(),
-  audience: Type.String({ minLength: 1 }),
-  keys: objectWith<KeySource>('a key source', ['find', 'isPublished']),
-  status: Type.Optional(objectWith<StatusSource>('a status source', ['follow', 'check'])),
-  algorithms: asymmetricAlgorithms(),
-  statusUnavailable: statusUnavailable(),
+  ...trustOptions,
   profile: profileOption('rfc9068'),
   clockToleranceSeconds: verificationOptions.clockToleranceSeconds,
   ...identityOptions

@@ -227,7 +227,8 @@ t.test('requests are pushed where the issuer takes that, and the browser carries
 t.test('a client with a key signs its assertions for the issuer', async t => {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const login = await buildLoginApp(t, {
-    client: { clientKey: { keyId: 'shop-1', algorithm: 'ES256', privateKey } }
+    client: { clientKey: { keyId: 'shop-1', algorithm: 'ES256', privateKey } },
+    metadata: { token_endpoint_auth_methods_supported: ['private_key_jwt'] }
   })
   t.equal((await goThroughLogin(login, login.browser())).statusCode, 303)
   const sent = login.issuer.requests.find(({ path }) => path === '/token')
