@@ -28,8 +28,9 @@ t.test('the pages of the web client', async t => {
     settings: { webClient: true },
     tokenClient: {
       password: async ({ password }) => {
-        if (password !== CREDENTIALS.password)
-          {throw Object.assign(new Error('no'), { code: 'SALLYPORT_TOKEN_REJECTED' })}
+        if (password !== CREDENTIALS.password) {
+          throw Object.assign(new Error('no'), { code: 'SALLYPORT_TOKEN_REJECTED' })
+        }
         return { accessToken: token, refreshToken: 'r', expiresInSeconds: 300, scope: null }
       }
     }

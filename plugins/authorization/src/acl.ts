@@ -37,7 +37,8 @@ export interface AclEntry {
  * @throws {AclEntryWithoutIssuerError} `SALLYPORT_AUTHORIZATION_ACL_ISSUER_MISSING`
  */
 export async function grantAccess(db: Knex, entry: AclEntry, issuers: IssuerCount = 'one'): Promise<void> {
-  if (issuers === 'several' && (entry.issuer ?? ANY_ISSUER) === ANY_ISSUER) throw new AclEntryWithoutIssuerError('an entry')
+  if (issuers === 'several' && (entry.issuer ?? ANY_ISSUER) === ANY_ISSUER)
+    throw new AclEntryWithoutIssuerError('an entry')
   await db(ACL_TABLE).insert(aclRowOf(entry)).onConflict().ignore()
 }
 
@@ -104,14 +105,7 @@ export function aclCondition(
   if (counting.length === 0) return { sql: 'false', bindings: [] }
   return {
     sql: `exists (select 1 from ?? as acl where acl.subject = ? and acl.issuer in (${counting.map(() => '?').join(', ')}) and acl.resource_type = ? and acl.permission = ? and acl.resource_id = ??::text)`,
-    bindings: [
-      ACL_TABLE,
-      principal.subject,
-      ...counting,
-      rule.resourceType,
-      rule.permission,
-      column
-    ]
+    bindings: [ACL_TABLE, principal.subject, ...counting, rule.resourceType, rule.permission, column]
   }
 }
 

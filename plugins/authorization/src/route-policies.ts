@@ -46,11 +46,7 @@ export function collectRoutePolicies(
   return routes
 }
 
-function routeMistakes(
-  { access, resource }: FastifyContextConfig,
-  hasAcl: boolean,
-  issuers: IssuerCount
-): string[] {
+function routeMistakes({ access, resource }: FastifyContextConfig, hasAcl: boolean, issuers: IssuerCount): string[] {
   if (access === undefined || access === 'public' || access === 'authenticated') return []
   const mistakes = policyMistakes(access, 'access', issuers)
   if (mistakes.length > 0) return mistakes

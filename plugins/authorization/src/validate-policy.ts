@@ -52,11 +52,7 @@ function partMistakes(policies: unknown, path: string, issuers: IssuerCount): st
 }
 
 /** Members that name an issuer have to; and of several issuers, one has to be named. @see RFC 9700 §4.15 */
-function identityMistakes(
-  policy: Readonly<Record<string, unknown>>,
-  path: string,
-  issuers: IssuerCount
-): string[] {
+function identityMistakes(policy: Readonly<Record<string, unknown>>, path: string, issuers: IssuerCount): string[] {
   const kind = String(policy.kind)
   const members = kind === 'owner' ? ['issuer', 'issuerAttribute'] : ['issuer']
   const named = members.filter(member => policy[member] !== undefined)

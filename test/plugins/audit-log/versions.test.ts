@@ -235,7 +235,8 @@ t.test('the migration goes back only while no row of a later version is there', 
   await t.rejects(owner.migrate.down(config), /version 2/)
   await migrate(owner)
   await (await buildApp(t, { db }, () => {})).auditSink.write({ action: 'x', outcome: 'success' })
-  while ((await owner.migrate.currentVersion(config)) !== '0008-audit-record-version-3')
-    {await owner.migrate.down(config)}
+  while ((await owner.migrate.currentVersion(config)) !== '0008-audit-record-version-3') {
+    await owner.migrate.down(config)
+  }
   await t.rejects(owner.migrate.down(config), /version 3/)
 })

@@ -27,7 +27,10 @@ const ofIssuer = (issuer: string | null, facts: Partial<Principal> = {}) => prin
 t.test('an owner is a subject of one issuer', async t => {
   const row: Resource = await resource()
   const decides = (policy: Policy, caller: Principal) => decide(policy, { principal: caller, resource: row }).allowed
-  for (const policy of [owner('customer', { issuer: STAFF }), owner('customer', { issuerAttribute: 'customerIssuer' })]) {
+  for (const policy of [
+    owner('customer', { issuer: STAFF }),
+    owner('customer', { issuerAttribute: 'customerIssuer' })
+  ]) {
     t.equal(decides(policy, ofIssuer(STAFF)), true)
     t.equal(decides(policy, ofIssuer(PARTNER)), false, 'the same subject of another issuer')
     t.equal(decides(policy, ofIssuer(`${STAFF}/`)), false, 'an issuer is one exact string')
