@@ -50,7 +50,7 @@ interface Faulty {
     readonly listPath: string
     readonly code: () => Promise<string>
     readonly signedIn: Browser
-    readonly forms: Record<'login' | 'consent' | 'logout' | 'password', SavedForm>
+    readonly forms: Record<'login' | 'consent' | 'logout' | 'password' | 'withdrawal', SavedForm>
   }
 }
 
@@ -105,6 +105,10 @@ async function startFaulty(t: Test): Promise<Faulty> {
           wanted: 'four words in a row',
           repeated: 'four words in a row'
         }),
+        withdrawal: {
+          ...saved(signedIn, await signedIn.get('/account/password'), { client_id: 'web-app' }),
+          action: '/account/applications'
+        },
         logout: saved(signedIn, await signedIn.get('/oauth2/end-session'), { decision: 'logout' })
       }
     }
@@ -158,6 +162,8 @@ const read = (path: string): Endpoint => ({
   ),
   reads: true
 })
+/** Is not answered before it is recorded. */
+const recordedReading = (path: string): Endpoint => ({ ...read(path), reads: false })
 const changed = (
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
@@ -273,6 +279,12 @@ const ENDPOINTS: Record<string, Endpoint> = {
     call: async ({ have }) => await have.signedIn.get('/account/password'),
     reads: true
   },
+  'allowed applications': {
+    route: 'GET /account/applications',
+    call: async ({ have }) => await have.signedIn.get('/account/applications'),
+    reads: true
+  },
+  'withdrawal of a consent': { route: 'POST /account/applications', call: submitted('withdrawal') },
   'password form': { route: 'POST /account/password', call: submitted('password') },
   'logout confirmation': { route: 'POST /oauth2/end-session/confirm', call: submitted('logout') },
   'key set': { route: 'GET /oauth2/jwks', call: got(() => '/oauth2/jwks'), reads: true },
@@ -328,6 +340,8 @@ const ENDPOINTS: Record<string, Endpoint> = {
     reads: true
   },
   'audit trail': read('/audit'),
+  'audit trail as it grows': recordedReading('/audit/live'),
+  'export of the audit trail': recordedReading('/audit/export'),
   'list of users': read('/admin/users'),
   'new user': changed('POST', '/admin/users', {}, { username: 'newcomer', password: 'a good password', roles: [] }),
   'list of roles': read('/admin/roles'),

@@ -21,7 +21,9 @@ const SCOPES = {
     'GET /orders': 'orders:read',
     'GET /orders/:orderId': 'orders:read',
     'POST /orders/:orderId/cancel': 'orders:write',
-    'GET /audit': 'audit:read'
+    'GET /audit': 'audit:read',
+    'GET /audit/live': 'audit:read',
+    'GET /audit/export': 'audit:read'
   },
   restaurants: {
     'GET /restaurants': 'restaurants:read',
@@ -31,7 +33,9 @@ const SCOPES = {
     'POST /tickets': 'orders:write | tickets:recover',
     'POST /tickets/:ticketId/accept': 'restaurants:write',
     'POST /tickets/:ticketId/cancel': 'orders:write | tickets:recover',
-    'GET /audit': 'audit:read'
+    'GET /audit': 'audit:read',
+    'GET /audit/live': 'audit:read',
+    'GET /audit/export': 'audit:read'
   },
   deliveries: {
     'GET /deliveries': 'deliveries:read',
@@ -39,7 +43,9 @@ const SCOPES = {
     'POST /deliveries/:deliveryId/accept': 'deliveries:write',
     'POST /deliveries/:deliveryId/pickup': 'deliveries:write',
     'POST /deliveries/:deliveryId/deliver': 'deliveries:write',
-    'GET /audit': 'audit:read'
+    'GET /audit': 'audit:read',
+    'GET /audit/live': 'audit:read',
+    'GET /audit/export': 'audit:read'
   }
 } as const
 
