@@ -163,7 +163,7 @@ const read = (path: string): Endpoint => ({
   reads: true
 })
 /** Is not answered before it is recorded. */
-const recordedReading = (path: string): Endpoint => ({ ...read(path), reads: false })
+const recordedReading = (path: string): Endpoint => ({ route: `GET ${path}`, call: read(path).call })
 const changed = (
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,

@@ -91,6 +91,23 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       wrongScope: { user: 'admin1', scope: 'orders:read' },
       owner: { user: 'admin1', status: 200 },
       admin: 200
+    },
+    {
+      // What is asked is wrong, because the answer would not end.
+      route: 'GET /audit/live',
+      url: '/audit/live?after=x',
+      wrongRole: 'customer1',
+      wrongScope: { user: 'admin1', scope: 'orders:read' },
+      owner: { user: 'admin1', status: 400 },
+      admin: 400
+    },
+    {
+      route: 'GET /audit/export',
+      url: '/audit/export',
+      wrongRole: 'customer1',
+      wrongScope: { user: 'admin1', scope: 'orders:read' },
+      owner: { user: 'admin1', status: 200 },
+      admin: 200
     }
   ],
   restaurants: [
@@ -164,6 +181,23 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       wrongScope: { user: 'admin1', scope: 'restaurants:read' },
       owner: { user: 'admin1', status: 200 },
       admin: 200
+    },
+    {
+      // What is asked is wrong, because the answer would not end.
+      route: 'GET /audit/live',
+      url: '/audit/live?after=x',
+      wrongRole: 'restaurant1',
+      wrongScope: { user: 'admin1', scope: 'restaurants:read' },
+      owner: { user: 'admin1', status: 400 },
+      admin: 400
+    },
+    {
+      route: 'GET /audit/export',
+      url: '/audit/export',
+      wrongRole: 'restaurant1',
+      wrongScope: { user: 'admin1', scope: 'restaurants:read' },
+      owner: { user: 'admin1', status: 200 },
+      admin: 200
     }
   ],
   deliveries: [
@@ -215,6 +249,23 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
     {
       route: 'GET /audit',
       url: '/audit',
+      wrongRole: 'courier1',
+      wrongScope: { user: 'admin1', scope: 'deliveries:read' },
+      owner: { user: 'admin1', status: 200 },
+      admin: 200
+    },
+    {
+      // What is asked is wrong, because the answer would not end.
+      route: 'GET /audit/live',
+      url: '/audit/live?after=x',
+      wrongRole: 'courier1',
+      wrongScope: { user: 'admin1', scope: 'deliveries:read' },
+      owner: { user: 'admin1', status: 400 },
+      admin: 400
+    },
+    {
+      route: 'GET /audit/export',
+      url: '/audit/export',
       wrongRole: 'courier1',
       wrongScope: { user: 'admin1', scope: 'deliveries:read' },
       owner: { user: 'admin1', status: 200 },
@@ -311,6 +362,23 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
     {
       route: 'GET /audit',
       url: '/audit',
+      wrongRole: 'customer1',
+      wrongScope: { user: 'admin1', scope: 'config:read' },
+      owner: { user: 'admin1', status: 200 },
+      admin: 200
+    },
+    {
+      // What is asked is wrong, because the answer would not end.
+      route: 'GET /audit/live',
+      url: '/audit/live?after=x',
+      wrongRole: 'customer1',
+      wrongScope: { user: 'admin1', scope: 'config:read' },
+      owner: { user: 'admin1', status: 400 },
+      admin: 400
+    },
+    {
+      route: 'GET /audit/export',
+      url: '/audit/export',
       wrongRole: 'customer1',
       wrongScope: { user: 'admin1', scope: 'config:read' },
       owner: { user: 'admin1', status: 200 },

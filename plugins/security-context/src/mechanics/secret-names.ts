@@ -13,7 +13,9 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'clientassertion',
   'sealingkey',
   'sealingkeys',
+  'clientkey',
   'databaseurl',
+  'redisurl',
   'otelexporterotlpheaders'
 ])
 /** The hash of a token's id gives nobody the token, and its type is the same for all. */
