@@ -15,7 +15,6 @@ import {
   takenSettings,
   type ListeningProcess
 } from '../support/configured-services.ts'
-import { clusterUrl } from '../support/database.ts'
 import { ROOT } from '../support/packages.ts'
 import { readmeBlocks } from '../support/readme-blocks.ts'
 
@@ -31,9 +30,8 @@ async function isReady({ operations }: ListeningProcess): Promise<boolean> {
 }
 
 t.test('a configuration server that is killed takes nobody with it', async t => {
-  const own = await startOwnStack({
-    environment: { ...process.env, ...CHILD_ENVIRONMENT, DATABASE_URL: clusterUrl() }
-  })
+  // With a PostgreSQL of its own: a stack sets the passwords of its roles, which all databases of a server share.
+  const own = await startOwnStack({ environment: { ...process.env, ...CHILD_ENVIRONMENT } })
   t.teardown(own.stop)
   const configured = await startConfiguredServices(own)
   t.teardown(configured.stop)

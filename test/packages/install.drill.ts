@@ -25,7 +25,10 @@ import { createServer } from 'node:http'
 import { generateKeyPairSync, sign } from 'node:crypto'
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'RS256', use: 'sig' }] })
-const server = createServer((_request, response) => response.setHeader('content-type', 'application/json').end(jwks)).listen(0, '127.0.0.1')
+const server = createServer(({ url }, response) => {
+  const answer = url.includes('/.well-known/') ? JSON.stringify({ issuer, jwks_uri: issuer + '/protocol/openid-connect/certs' }) : jwks
+  response.setHeader('content-type', 'application/json').end(answer)
+}).listen(0, '127.0.0.1')
 await new Promise(resolve => server.once('listening', resolve))
 const issuer = \`http://127.0.0.1:\${server.address().port}/realms/food\`
 const encode = value => Buffer.from(JSON.stringify(value)).toString('base64url')
