@@ -77,8 +77,8 @@ export const CHANGES: Readonly<Record<string, Change>> = {
       ),
       'plugins/audit-log/src/migrations.ts': all(
         after(
-          "'0008-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropPersonKeys }",
-          ",\n    '0009-audit-record-version-4': { up: db => addVersion4(db, roles), down: dropVersion4 }"
+          "'0009-audit-holds': { up: db => addHolds(db, roles), down: dropHolds }",
+          ",\n    '0010-audit-record-version-4': { up: db => addVersion4(db, roles), down: dropVersion4 }"
         ),
         before(
           '/** With each page of seals',
@@ -116,8 +116,7 @@ async function dropVersion4(db: Knex): Promise<void> {
       'test/plugins/audit-log/versions.test.ts': all(
         text => text.replaceAll('version = 4 where', 'version = 5 where').replace('knows version 4', 'knows version 5'),
         instead('versions.get(action))), new Set([3]))', 'versions.get(action))), new Set([4]))'),
-        instead('step < 6; step++', 'step < 7; step++'),
-        instead('step < 5; step++', 'step < 6; step++'),
+        instead("!== '0008-audit-record-version-3'", "!== '0010-audit-record-version-4'"),
         instead('/version 3/)', '/version 4/)')
       ),
       'test/plugins/audit-log/prune-attacks.test.ts': all(
