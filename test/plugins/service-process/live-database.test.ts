@@ -66,6 +66,8 @@ t.test('after a change of the login, what is under way ends as it began and what
     const other = role === roles.a ? roles.b : roles.a
     const change = await subscriber.validate({ databaseUrl: urlOf(role) })
     await change.apply()
+    // A connection that was being made at the change is one of the former role; its login ends after that.
+    while (pool.client.pool.numPendingCreates() > 0) await new Promise(setImmediate)
     await db.raw('alter role ?? nologin', [other])
     const before = served.length
     while (served.length < before + 10) await new Promise(setImmediate)
