@@ -37,8 +37,9 @@ export interface AclEntry {
  * @throws {AclEntryWithoutIssuerError} `SALLYPORT_AUTHORIZATION_ACL_ISSUER_MISSING`
  */
 export async function grantAccess(db: Knex, entry: AclEntry, issuers: IssuerCount = 'one'): Promise<void> {
-  if (issuers === 'several' && (entry.issuer ?? ANY_ISSUER) === ANY_ISSUER)
+  if (issuers === 'several' && (entry.issuer ?? ANY_ISSUER) === ANY_ISSUER) {
     throw new AclEntryWithoutIssuerError('an entry')
+  }
   await db(ACL_TABLE).insert(aclRowOf(entry)).onConflict().ignore()
 }
 
