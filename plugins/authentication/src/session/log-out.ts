@@ -1,4 +1,5 @@
 import { recordSecurityEvent, type SessionDirectory } from '@sallyport/security-context'
+import { sendPage } from '@sallyport/security-context/pages'
 import { sourceOf, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LogoutIncompleteError, ReturnPathError } from '../errors.ts'
@@ -11,6 +12,7 @@ import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
 import type { LeavingBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
+import { endedPage, type SessionPaths } from './session-pages.ts'
 import { NO_SESSION, takeSession, type TakenSession } from './take-session.ts'
 
 /**
@@ -20,7 +22,7 @@ import { NO_SESSION, takeSession, type TakenSession } from './take-session.ts'
  * too, and must not refresh one first. The cookies go in every case, also when the authorization server cannot be told
  * (503): whoever leaves a shared machine is logged out of it, and the answer does not claim that the session is over.
  */
-export function createLogout(core: SessionCore, directory: SessionDirectory | undefined) {
+export function createLogout(core: SessionCore, directory: SessionDirectory | undefined, paths: () => SessionPaths) {
   return async function logOut(request: FastifyRequest<{ Body: LeavingBody | null | undefined }>, reply: FastifyReply) {
     const { refreshToken, returnTo, everywhere } = request.body ?? {}
     if (returnTo !== undefined && !isReturnPath(returnTo)) throw new ReturnPathError()
@@ -31,22 +33,26 @@ export function createLogout(core: SessionCore, directory: SessionDirectory | un
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
     const { login, idToken } = tokens
     const goOn = login?.method === 'issuer' ? await core.login.leave?.(request, { returnTo, idToken }) : null
-    return await leadOnAfterLogout(request, reply, { returnTo, goOn: goOn ?? null })
+    return await leadOnAfterLogout(request, reply, { returnTo, goOn: goOn ?? null, paths })
   }
 }
 
 /**
- * A form leads the browser on: to the issuer, whose login is still there, or to the path. A script cannot follow to
+ * A form leads the browser on: to the issuer, whose login is still there, to the path, or to a page. A script cannot follow to
  * another origin, so it is told where to, if it asks for a way back.
  */
 async function leadOnAfterLogout(
   request: FastifyRequest,
   reply: FastifyReply,
-  { returnTo, goOn }: { readonly returnTo: string | undefined; readonly goOn: string | null }
+  {
+    returnTo,
+    goOn,
+    paths
+  }: { readonly returnTo: string | undefined; readonly goOn: string | null; readonly paths: () => SessionPaths }
 ): Promise<unknown> {
   const next = goOn ?? returnTo
-  if (next !== undefined && isNavigation(request.headers) && acceptsHtml(request.headers.accept)) {
-    return await reply.redirect(next, 303)
+  if (isNavigation(request.headers) && acceptsHtml(request.headers.accept)) {
+    return next === undefined ? sendPage(reply, 200, endedPage(paths())) : await reply.redirect(next, 303)
   }
   if (goOn !== null && returnTo !== undefined) return { continueAt: goOn }
   return await reply.code(204).send()

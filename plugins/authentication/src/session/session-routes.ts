@@ -87,10 +87,10 @@ export async function sessionRoutes(fastify: FastifyInstance, given: SessionRout
       },
       config: { access: 'public', audit: { action: 'session.logout' } }
     },
-    createLogout(core, directory)
+    createLogout(core, directory, paths)
   )
 
-  fastify.get('/session', { config: { access: 'authenticated', audit: 'none' } }, createShowSession(paths))
+  fastify.get('/session', { config: { access: 'authenticated', audit: 'none' } }, createShowSession(core, paths))
 
   fastify.post<{ Body: RefreshBody }>(
     '/session/refresh',

@@ -1,16 +1,21 @@
 import { requirePrincipal } from '@sallyport/security-context'
-import { sendPage } from '@sallyport/security-context/pages'
+import { formTargetOf, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asksForPage } from '../login/page-request.ts'
 import type { LoginFacts } from './pairing.ts'
+import type { SessionCore } from './session-core.ts'
 import { sessionPage, type SessionPaths, type ShownSession } from './session-pages.ts'
 
 /** Makes the handler of `GET /session`. */
-export function createShowSession(paths: () => SessionPaths) {
+export function createShowSession({ login }: Pick<SessionCore, 'login'>, paths: () => SessionPaths) {
   return async function showSession(request: FastifyRequest, reply: FastifyReply) {
     const shown = shownSession(request)
     if (!asksForPage(request.method, request.headers)) return shown
-    return await sendPage(reply, 200, sessionPage(shown, paths()))
+    // Its form leads on to the issuer, which browsers allow only where the page has said so.
+    const isOfIssuer = shown.login?.method === 'issuer'
+    const leaving = isOfIssuer ? await login.leave?.(request, { returnTo: undefined, idToken: null }) : null
+    const formTarget = leaving == null ? null : formTargetOf(leaving)
+    return await sendPage(reply, 200, sessionPage(shown, paths()), formTarget)
   }
 }
 

@@ -55,6 +55,29 @@ t.test('S-13: a logout leads nowhere that nobody sealed here', async t => {
   }
 })
 
+t.test(
+  'the page of a session says that its form leads on to the issuer, and one without such a place leads nowhere',
+  async t => {
+    const login = await startApp(t)
+    const browser = login.browser()
+    await goThroughLogin(login, browser)
+    const page = await browser.get('/session')
+    t.match(page.body, '<form method="post" action="/logout">')
+    t.match(page.headers['content-security-policy'], `form-action 'self' ${login.issuer.origin};`)
+    const leaving = await post(browser, {})
+    t.match(leaving.headers.location, `${login.issuer.origin}/end-session`, 'where the form leads')
+
+    const without = await startApp(t, false)
+    const other = without.browser()
+    await goThroughLogin(without, other)
+    t.match((await other.get('/session')).headers['content-security-policy'], "form-action 'self';")
+    const ended = await post(other, {})
+    t.equal(ended.statusCode, 200)
+    t.match(ended.body, 'You are not logged in here any more.', 'a browser would stay where it is after a 204')
+    t.equal(other.cookies.size, 0)
+  }
+)
+
 t.test('a script is told where to go on when it asks for a way back, and gets 204 otherwise', async t => {
   const login = await startApp(t)
   const script = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', accept: 'application/json' }
@@ -75,7 +98,9 @@ t.test('where the issuer has no such place, or is away, the logout is here and l
   await goThroughLogin(login, browser)
   t.equal((await post(browser, { returnTo: '/bye' })).headers.location, '/bye')
   await goThroughLogin(login, browser)
-  t.equal((await post(browser, {})).statusCode, 204)
+  const ended = await post(browser, {})
+  t.equal(ended.statusCode, 200)
+  t.match(ended.body, 'You are not logged in here any more.')
   const nobody = new Browser(login.app, NAVIGATION)
   t.equal((await post(nobody, { returnTo: '/bye' })).headers.location, '/bye', 'whoever is logged out already')
 })
