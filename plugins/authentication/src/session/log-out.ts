@@ -38,8 +38,8 @@ export function createLogout(core: SessionCore, directory: SessionDirectory | un
 }
 
 /**
- * A form leads the browser on: to the issuer, whose login is still there, to the path, or to a page. A script cannot follow to
- * another origin, so it is told where to, if it asks for a way back.
+ * A form leads the browser on: to the issuer, whose login is still there, to the path, or to a page. A script cannot
+ * follow to another origin, so it is told where to, if it asks for a way back.
  */
 async function leadOnAfterLogout(
   request: FastifyRequest,
