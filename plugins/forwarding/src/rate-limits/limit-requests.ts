@@ -55,7 +55,7 @@ export class RequestLimiter {
 
   /** When the caller is known; with the limits by source where nobody has asked for them before. */
   admitCaller(request: FastifyRequest, reply: FastifyReply, limits: RouteLimits, admitted: Admitted): void {
-    const counted = request[COUNTED_EARLY] === undefined ? [...limits.early, ...limits.late] : limits.late
+    const counted = request[COUNTED_EARLY] === undefined ? limits.all : limits.late
     if (counted.length === 0) return admitted()
     this.#admit(request, reply, { limits, counted }, admitted)
   }

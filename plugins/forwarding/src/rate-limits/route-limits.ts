@@ -19,6 +19,8 @@ export interface RouteLimits {
   /** Before anybody knows who is calling. */
   readonly early: readonly RouteLimit[]
   readonly late: readonly RouteLimit[]
+  /** The early ones and then the late ones, for an app that does not ask early. */
+  readonly all: readonly RouteLimit[]
   /** `RateLimit-Policy` of its answers. */
   readonly policy: string
 }
@@ -44,9 +46,12 @@ export function makeRouteLimits(
       : [{ limit, made: makeLimit(name, limit, route) }]
   })
   if (made.length === 0) return null
+  const early = made.filter(({ limit }) => limit.per === 'source').map(each => each.made)
+  const late = made.filter(({ limit }) => limit.per !== 'source').map(each => each.made)
   return {
-    early: made.filter(({ limit }) => limit.per === 'source').map(each => each.made),
-    late: made.filter(({ limit }) => limit.per !== 'source').map(each => each.made),
+    early,
+    late,
+    all: [...early, ...late],
     policy: made.map(({ limit, made: { name } }) => `"${name}";q=${limit.requests};w=${limit.windowSeconds}`).join(', ')
   }
 }
