@@ -266,3 +266,14 @@ t.test('another way to a service is no way around its limits, and an overlay dec
   t.match(refused.mistakes, [{ message: /rateLimits is only ever pushed/ }])
   t.end()
 })
+
+t.test('what an overlay does not say stays as it was pushed: every member of the table', async t => {
+  const table: RouteTableOptions = {
+    ...pushed(),
+    rateLimits: { caller: { per: 'principal', requests: 10, windowSeconds: 60 } },
+    shedding: { maxPending: 100 }
+  }
+  const { table: laid } = readRoutesOverlay('upstreams: { orders: { maxConnections: 4 } }', table)
+  t.equal(laid?.upstreams.orders?.maxConnections, 4)
+  t.same({ ...laid, upstreams: {} }, { ...table, upstreams: {} })
+})

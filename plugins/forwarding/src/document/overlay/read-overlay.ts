@@ -119,19 +119,20 @@ function limitsOfUpstream(
 
 /** A changed route stands where it was pushed; the order of routes means nothing. */
 function tableWithOverlay(
-  { defaults, upstreams, rateLimits, routes }: RouteTableOptions,
+  pushed: RouteTableOptions,
   overlay: OverlayDocument,
   overlaid: readonly OverlaidRoute[]
 ): RouteTableOptions {
+  const { defaults, upstreams, routes } = pushed
   const changes = new Map(overlaid.map(({ route, changed }) => [changed, route]))
   const limits = Object.entries(overlay.upstreams ?? {})
   return {
+    ...pushed,
     defaults: { ...defaults, ...overlay.defaults },
     upstreams: {
       ...upstreams,
       ...Object.fromEntries(limits.flatMap(([name, own]) => withLimits(name, upstreams[name], own)))
     },
-    ...defined({ rateLimits }),
     routes: [
       ...routes.map(route => changes.get(route) ?? route),
       ...overlaid.filter(({ changed }) => changed === null).map(({ route }) => route)
