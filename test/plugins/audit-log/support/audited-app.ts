@@ -23,8 +23,10 @@ export interface AuditDatabase {
 
 async function prepareRoles(db: Knex): Promise<void> {
   for (const role of [OWNER, ...Object.values(ROLES)]) {
-    const { rows } = await db.raw('select 1 from pg_roles where rolname = ?', [role])
-    if (rows.length === 0) await db.raw(`create role ?? login password '${PASSWORD}'`, [role])
+    // Another process may make it at this moment, for another template of the same cluster.
+    await db.raw(
+      `do $$ begin create role ${role} login password '${PASSWORD}'; exception when duplicate_object or unique_violation then null; end $$`
+    )
   }
   await db.raw('grant create on schema public to ??', [OWNER])
 }
