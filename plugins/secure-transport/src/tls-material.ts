@@ -28,17 +28,11 @@ const MIN_VERSION = 'TLSv1.2'
  * @throws {TlsMaterialError} `SALLYPORT_TRANSPORT_MATERIAL_INVALID`, with every mistake
  */
 export async function loadTlsMaterial(paths: TlsMaterialPaths, clock: () => number = Date.now): Promise<TlsMaterial> {
-  const mistakes: string[] = []
-  const [certificate, privateKey, ca] = (await Promise.all(
-    [paths.certificatePath, paths.privateKeyPath, paths.caPath].map(async path => {
-      try {
-        return await readFile(path, 'utf8')
-      } catch {
-        mistakes.push(`${path} cannot be read`)
-        return ''
-      }
-    })
-  )) as [string, string, string]
+  const files = [paths.certificatePath, paths.privateKeyPath, paths.caPath]
+  const read = await Promise.all(files.map(async path => await readFile(path, 'utf8').catch(() => null)))
+  // In the order of the paths, whichever of them answers first.
+  const mistakes = files.filter((_path, place) => read[place] === null).map(path => `${path} cannot be read`)
+  const [certificate = '', privateKey = '', ca = ''] = read.map(text => text ?? '')
   if (mistakes.length === 0) mistakes.push(...materialMistakes({ certificate, privateKey, ca }, paths, clock()))
   if (mistakes.length > 0) throw new TlsMaterialError(mistakes.join('; '))
   return Object.freeze({ certificate, privateKey, ca })
