@@ -102,7 +102,7 @@ function plainSettings(
   { portBase, tls, certificates, directory }: Deployment,
   own: NodeJS.ProcessEnv
 ): Setting[] {
-  const { SALLYPORT_MAX_EVENT_LOOP_DELAY_MS: maxEventLoopDelay } = own
+  const { SALLYPORT_MAX_EVENT_LOOP_DELAY_MS: maxEventLoopDelay, SALLYPORT_DATABASE_TIMEOUT_MS: databaseTimeout } = own
   const files = certificates.get(entry.name)
   const addresses = [...PROCESSES.map(hostNameOf), 'localhost'].map(name => `${name}=127.0.0.1`).join(' ')
   return [
@@ -115,6 +115,9 @@ function plainSettings(
     ...(maxEventLoopDelay === undefined
       ? []
       : [['maxEventLoopDelayMs', 'SALLYPORT_MAX_EVENT_LOOP_DELAY_MS', maxEventLoopDelay] as const]),
+    ...(databaseTimeout === undefined
+      ? []
+      : [['databaseTimeoutMs', 'SALLYPORT_DATABASE_TIMEOUT_MS', databaseTimeout] as const]),
     ['mtlsPort', 'SALLYPORT_MTLS_PORT', String(portBase + (entry.morePortOffsets[0] ?? 0))],
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],

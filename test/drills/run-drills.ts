@@ -1,0 +1,52 @@
+import { databaseRestart } from './faults/database-restart.ts'
+import { startFaultStack, type FaultStack } from './support/fault-stack.ts'
+import type { Drill, DrillReport } from './support/types.ts'
+
+/** The drills that do a fault to the running stack, in the order in which they share it. */
+export const FAULT_DRILLS: Readonly<Record<string, Drill>> = {
+  'database-restart': databaseRestart
+}
+
+/** How a run of drills is asked for. */
+export interface DrillRun {
+  readonly names: readonly string[]
+  readonly seed: number
+  readonly isShort: boolean
+  readonly log: (line: string) => void
+  /** Gets each report as soon as it is there. */
+  readonly report: (name: string, report: DrillReport, seconds: number) => void | Promise<void>
+}
+
+/** Does drills one after the other, on one stack for all that need it. */
+export async function runFaultDrills({ names, seed, isShort, log, report }: DrillRun): Promise<void> {
+  let started: Promise<FaultStack> | undefined
+  const stack = (): Promise<FaultStack> => (started ??= startFaultStack())
+  try {
+    for (const [index, [name, drill]] of Object.entries(FAULT_DRILLS).entries()) {
+      if (!names.includes(name)) continue
+      const startedAt = performance.now()
+      const random = seededRandom(seed + index)
+      const found = await drill({ random, isShort, log, stack }).catch((error: Error) => ({
+        saw: {},
+        lost: [error.stack ?? error.message]
+      }))
+      await report(name, found, Math.round((performance.now() - startedAt) / 1000))
+    }
+  } finally {
+    await started?.then(
+      faults => faults.close(),
+      () => {}
+    )
+  }
+}
+
+/** Mulberry32: the same numbers for the same seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
