@@ -1,10 +1,22 @@
+import { cutCommit } from './faults/cut-commit.ts'
 import { databaseRestart } from './faults/database-restart.ts'
+import { exhaustedPool } from './faults/exhausted-pool.ts'
+import { replicaFailover } from './faults/replica-failover.ts'
+import { slowUpstream } from './faults/slow-upstream.ts'
+import { stoppedProcess } from './faults/stopped-process.ts'
+import { swallowedPackets } from './faults/swallowed-packets.ts'
 import { startFaultStack, type FaultStack } from './support/fault-stack.ts'
 import type { Drill, DrillReport } from './support/types.ts'
 
 /** The drills that do a fault to the running stack, in the order in which they share it. */
 export const FAULT_DRILLS: Readonly<Record<string, Drill>> = {
-  'database-restart': databaseRestart
+  'database-restart': databaseRestart,
+  'replica-failover': replicaFailover,
+  'swallowed-packets': swallowedPackets,
+  'cut-commit': cutCommit,
+  'stopped-process': stoppedProcess,
+  'slow-upstream': slowUpstream,
+  'exhausted-pool': exhaustedPool
 }
 
 /** How a run of drills is asked for. */

@@ -1,8 +1,8 @@
 // The whole stack, with its PostgreSQL behind a proxy that can fail and lead elsewhere.
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { readStack, startOwnStack, startPostgres, type RunningPostgres, type Stack } from '@sallyport/local'
+import { freePortBase, readStack, startOwnStack, startPostgres, type RunningPostgres, type Stack } from '@sallyport/local'
 import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import type { Knex } from 'knex'
 import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
@@ -14,9 +14,14 @@ import { addStandby } from './standby.ts'
 /** Of every pool of the stack: no statement, wait or silence takes longer. */
 export const DATABASE_TIMEOUT_MS = 2000
 
+/** A call between services, and the age from which recovery takes up what was begun: twice the call. */
+const [UPSTREAM_TIMEOUT_MS, RECOVERY_AGE_MS] = [1500, 3000]
+
 /** The running stack and its database. */
 export interface FaultStack {
   readonly stack: Stack
+  /** A service behind the gateway's `/slow/*` that does whatever a drill wants: nobody listens there before. */
+  readonly slowService: { readonly port: number; readonly headMs: number; readonly totalMs: number }
   /** What the processes reach their database through. */
   readonly proxy: FaultProxy
   /** The server that takes changes. */
@@ -63,17 +68,25 @@ export async function startFaultStack(): Promise<FaultStack> {
   ends.push(endOwners)
   try {
     const proxy = await faultProxy({ after: end => ends.push(end) }, primary.url)
+    const portBase = await freePortBase()
+    const slowService = { port: await freePort(), headMs: 1000, totalMs: 2000 }
+    const routes = join(directory, 'gateway.yaml')
+    writeFileSync(routes, routesWith(slowService))
     const environment = {
       ...process.env,
       ...CHILD_ENVIRONMENT,
+      SALLYPORT_ROUTES_PATH: routes,
+      SALLYPORT_UPSTREAM_TIMEOUT_MS: String(UPSTREAM_TIMEOUT_MS),
+      SALLYPORT_RECOVERY_AGE_MS: String(RECOVERY_AGE_MS),
       DATABASE_URL: proxy.url,
       SALLYPORT_DATABASE_TIMEOUT_MS: String(DATABASE_TIMEOUT_MS),
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'error'
     }
-    const own = await startOwnStack({ environment })
+    const own = await startOwnStack({ environment, portBase })
     ends.push(own.stop)
     return {
       stack: readStack(own.localJson),
+      slowService,
       proxy,
       primary: () => primary,
       crashDatabase: async () => {
@@ -107,4 +120,19 @@ export async function startFaultStack(): Promise<FaultStack> {
     await close()
     throw error
   }
+}
+
+/** The routes of the local stack, and one to a service that a drill plays. */
+function routesWith({ port, headMs, totalMs }: FaultStack['slowService']): string {
+  const routes = readFileSync(join(ROOT, 'deploy/local/gateway.yaml'), 'utf8')
+  return routes
+    .replace(
+      /^upstreams:$/m,
+      `upstreams:
+  slow:
+    origin: http://127.0.0.1:${port}
+    timeouts: { headMs: ${headMs}, pauseMs: ${headMs}, totalMs: ${totalMs} }
+    bulkhead: { maxPending: 5 }`
+    )
+    .replace(/^routes:$/m, 'routes:\n  - { path: /slow/*, upstream: slow, forward: none, access: public }')
 }
