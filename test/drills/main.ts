@@ -1,5 +1,5 @@
-// npm run drills [-- <name> …] [-- --seed N] [-- --short] [-- --list]: faults done to real processes, what clients saw
-// of them, and what was lost. Exit code 1 when anything was.
+// npm run drills [-- --list | --short --seed N <name> …]: faults done to real processes, what clients saw of them, and
+// what was lost. Without a name, all that share one stack. Exit code 1 when anything was lost.
 import { spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
@@ -8,14 +8,15 @@ import { machine } from '../support/machine.ts'
 import { ROOT } from '../support/packages.ts'
 import { FAULT_DRILLS, runFaultDrills } from './run-drills.ts'
 
-/** Drills and soaks that stand by themselves, with the command that runs each. */
+/** Drills and soaks that stand by themselves, with the arguments of npm that run each. */
 const OTHERS: Readonly<Record<string, readonly string[]>> = {
-  'rolling-restart': ['run', 'soak', '--', 'restarts'],
-  flood: ['run', 'soak', '--', 'flood'],
-  kills: ['run', 'soak', '--', 'kills'],
-  sessions: ['run', 'soak', '--', 'sessions'],
+  'kill-sweep': ['run', 'soak', '--', 'kills'],
+  'rolling-restarts': ['run', 'soak', '--', 'restarts'],
+  'expired-sessions': ['run', 'soak', '--', 'sessions'],
+  'full-disk': ['test', '--', 'test/plugins/audit-log/full-disk.test.ts'],
   ...Object.fromEntries(
     [
+      'rolling-restart',
       'flooded-gateway',
       'killed-services',
       'killed-configuration-server',
@@ -32,11 +33,16 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seed: { type: 'string' }, short: { type: 'boolean' }, list: { type: 'boolean' } }
 })
+if (values.list === true) {
+  for (const name of Object.keys(FAULT_DRILLS)) console.log(name)
+  for (const [name, command] of Object.entries(OTHERS)) console.log(`${name.padEnd(28)} npm ${command.join(' ')}`)
+  process.exit(0)
+}
 const all = [...Object.keys(FAULT_DRILLS), ...Object.keys(OTHERS)]
 const unknown = positionals.filter(name => !all.includes(name))
-if (values.list === true || unknown.length > 0) {
-  console.log(`usage: npm run drills [-- --short --seed N <name> …]\n  ${all.join('\n  ')}`)
-  process.exit(unknown.length > 0 ? 1 : 0)
+if (unknown.length > 0) {
+  console.error(`usage: npm run drills [-- --list | --short --seed N <name> …]\n  ${all.join('\n  ')}`)
+  process.exit(1)
 }
 const names = positionals.length > 0 ? positionals : Object.keys(FAULT_DRILLS)
 const seed = Number(values.seed ?? randomInt(2 ** 31))

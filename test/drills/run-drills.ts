@@ -1,10 +1,13 @@
 import { cutCommit } from './faults/cut-commit.ts'
 import { databaseRestart } from './faults/database-restart.ts'
 import { exhaustedPool } from './faults/exhausted-pool.ts'
+import { garbageKeys } from './faults/garbage-keys.ts'
 import { replicaFailover } from './faults/replica-failover.ts'
+import { shiftedClock } from './faults/shifted-clock.ts'
 import { slowUpstream } from './faults/slow-upstream.ts'
 import { stoppedProcess } from './faults/stopped-process.ts'
 import { swallowedPackets } from './faults/swallowed-packets.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 import { startFaultStack, type FaultStack } from './support/fault-stack.ts'
 import type { Drill, DrillReport } from './support/types.ts'
 
@@ -16,7 +19,9 @@ export const FAULT_DRILLS: Readonly<Record<string, Drill>> = {
   'cut-commit': cutCommit,
   'stopped-process': stoppedProcess,
   'slow-upstream': slowUpstream,
-  'exhausted-pool': exhaustedPool
+  'exhausted-pool': exhaustedPool,
+  'garbage-keys': garbageKeys,
+  'shifted-clock': shiftedClock
 }
 
 /** How a run of drills is asked for. */
@@ -49,16 +54,5 @@ export async function runFaultDrills({ names, seed, isShort, log, report }: Dril
       faults => faults.close(),
       () => {}
     )
-  }
-}
-
-/** Mulberry32: the same numbers for the same seed. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
