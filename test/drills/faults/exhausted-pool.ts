@@ -5,7 +5,7 @@ import { servedAgain, underLoad } from '../support/under-load.ts'
 
 const PROBE_LIMIT_MS = 1000
 
-/** Every connection of a service waits for a lock that somebody holds: waits end in time, and its probes are answered. */
+/** Every connection of a service waits for a lock that somebody holds: waits end, and its probes are answered. */
 export const exhaustedPool: Drill = async surroundings =>
   await underLoad(surroundings, async (faults, load) => {
     const { random } = surroundings

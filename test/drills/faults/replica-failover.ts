@@ -28,7 +28,10 @@ export const replicaFailover: Drill = async surroundings =>
       afterMs[kind] = Math.round(performance.now() - startedAt)
     }
     return {
-      figures: { 'served again after a crash, ms': afterMs['crash'] ?? 0, 'after a switch, ms': afterMs['switch'] ?? 0 },
+      figures: {
+        'served again after a crash, ms': afterMs['crash'] ?? 0,
+        'after a switch, ms': afterMs['switch'] ?? 0
+      },
       lost: Object.entries(afterMs).flatMap(([kind, ms]) =>
         ms > WRITERS_BACK_MS ? [`writers were back after ${ms} ms (${kind})`] : []
       )

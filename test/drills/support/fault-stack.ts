@@ -2,7 +2,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { freePortBase, readStack, startOwnStack, startPostgres, type RunningPostgres, type Stack } from '@sallyport/local'
+import {
+  freePortBase,
+  readStack,
+  startOwnStack,
+  startPostgres,
+  type RunningPostgres,
+  type Stack
+} from '@sallyport/local'
 import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import type { Knex } from 'knex'
 import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
