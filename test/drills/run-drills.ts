@@ -10,6 +10,7 @@ import { swallowedPackets } from './faults/swallowed-packets.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { startFaultStack, type FaultStack } from './support/fault-stack.ts'
 import type { Drill, DrillReport } from './support/types.ts'
+import { settleClients } from './support/under-load.ts'
 
 /** The drills that do a fault to the running stack, in the order in which they share it. */
 export const FAULT_DRILLS: Readonly<Record<string, Drill>> = {
@@ -43,12 +44,12 @@ export async function runFaultDrills({ names, seed, isShort, log, report }: Dril
       if (!names.includes(name)) continue
       const startedAt = performance.now()
       const random = seededRandom(seed + index)
-      const found = await drill({ random, isShort, log, stack }).catch((error: Error) => ({
-        saw: {},
-        lost: [error.stack ?? error.message]
-      }))
-      await report(name, found, Math.round((performance.now() - startedAt) / 1000))
+      const found = await drill({ random, isShort, log, stack }).catch(reportOfError)
+      await report(name, found, secondsSince(startedAt))
     }
+    const startedAt = performance.now()
+    const settled = started === undefined ? null : await started.then(settleClients).catch(reportOfError)
+    if (settled !== null) await report('what clients were told', settled, secondsSince(startedAt))
   } finally {
     await started?.then(
       faults => faults.close(),
@@ -56,3 +57,9 @@ export async function runFaultDrills({ names, seed, isShort, log, report }: Dril
     )
   }
 }
+
+function reportOfError(error: unknown): DrillReport {
+  return { saw: {}, lost: [error instanceof Error ? (error.stack ?? error.message) : String(error)] }
+}
+
+const secondsSince = (startedAt: number): number => Math.round((performance.now() - startedAt) / 1000)

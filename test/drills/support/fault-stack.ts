@@ -22,7 +22,7 @@ import { addStandby } from './standby.ts'
 export const DATABASE_TIMEOUT_MS = 2000
 
 /** A call between services, and the age from which recovery takes up what was begun: twice the call. */
-const [UPSTREAM_TIMEOUT_MS, RECOVERY_AGE_MS] = [1500, 3000]
+const [UPSTREAM_TIMEOUT_MS, RECOVERY_AGE_MS] = [1000, 2000]
 
 /** The running stack and its database. */
 export interface FaultStack {
