@@ -1,7 +1,7 @@
 // Every fault of `npm run drills`, once, on one stack: SALLYPORT_DRILL_SEED repeats a run.
 import { randomInt } from 'node:crypto'
 import t from 'tap'
-import { FAULT_DRILLS, runFaultDrills } from './run-drills.ts'
+import { FAULT_DRILLS, runFaultDrills } from './support/run-drills.ts'
 
 t.setTimeout(600_000)
 const seed = Number(process.env['SALLYPORT_DRILL_SEED'] ?? randomInt(2 ** 31))

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { parseArgs } from 'node:util'
 import { machine } from '../support/machine.ts'
 import { ROOT } from '../support/packages.ts'
-import { FAULT_DRILLS, runFaultDrills } from './run-drills.ts'
+import { FAULT_DRILLS, runFaultDrills } from './support/run-drills.ts'
 
 /** Drills and soaks that stand by themselves, with the arguments of npm that run each. */
 const OTHERS: Readonly<Record<string, readonly string[]>> = {

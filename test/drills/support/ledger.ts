@@ -1,6 +1,6 @@
 import { runAuditCommand } from '@sallyport/audit-log'
 import type { FaultStack } from './fault-stack.ts'
-import { waitFor } from './types.ts'
+import { waitFor } from './wait-for.ts'
 import type { ShopLoad } from './shop-load.ts'
 
 const TRAILS = ['auth-server', 'order-service', 'restaurant-service', 'reference-gateway'] as const
@@ -48,6 +48,7 @@ export async function lostByClients(faults: FaultStack, load: ShopLoad): Promise
   const [issued] = await faults
     .owner('auth-server')('audit_events')
     .where({ action: 'token.issue', outcome: 'success', client_id: 'machine-client' })
+    .where('occurred_at', '>=', load.startedAt)
     .count({ rows: '*' })
   if (Number(issued?.rows) < load.tokens()) lost.push(`${load.tokens()} tokens, and ${issued?.rows} rows about them`)
   for (const trail of TRAILS) lost.push(...(await faultsOfTrail(faults, trail)))

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { Stack } from '@sallyport/local'
 import { Agent, fetch } from 'undici'
-import { waitFor } from './types.ts'
+import { waitFor } from './wait-for.ts'
 
 /** As long as a patient client waits. */
 const PATIENCE_MS = 15_000
@@ -20,6 +20,7 @@ export interface SeenAnswer {
 
 /** Clients under way. */
 export interface ShopLoad {
+  readonly startedAt: Date
   readonly answers: readonly SeenAnswer[]
   /** Orders that were answered 201, by the key of their client. */
   readonly placed: ReadonlyMap<string, string>
@@ -35,6 +36,7 @@ export interface ShopLoad {
 
 /** Starts clients that go on until they are stopped. */
 export async function startShopLoad(stack: Stack, random: () => number, clients = 6): Promise<ShopLoad> {
+  const startedAt = new Date()
   const agent = new Agent({ connect: { ca: readFileSync(stack.caFile, 'utf8') } })
   const answers: SeenAnswer[] = []
   const placed = new Map<string, string>()
@@ -116,6 +118,7 @@ export async function startShopLoad(stack: Stack, random: () => number, clients 
     }
   })
   return {
+    startedAt,
     answers,
     placed,
     tokens: () => state.tokens,

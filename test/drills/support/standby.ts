@@ -8,7 +8,7 @@ import { choosePlace } from '../../../deploy/local/src/postgres/place.ts'
 import { unprivilegedUser } from '../../../deploy/local/src/postgres/unprivileged-user.ts'
 import { connect } from '../../support/database.ts'
 import { freePort } from '../../support/free-port.ts'
-import { waitFor } from './types.ts'
+import { waitFor } from './wait-for.ts'
 
 /**
  * A standby of a primary: its files are copied while it runs, and it follows from there. Commits of the primary wait

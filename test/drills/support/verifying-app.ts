@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import authentication, { createJwksKeySource } from '@sallyport/authentication'
 import securityContext, { problemDetails } from '@sallyport/security-context'
-import { createIssuer, type TestIssuer } from '@sallyport/testing'
+import { createIssuer, recordSecurityEvents, type TestIssuer } from '@sallyport/testing'
 import Fastify, { type LightMyRequestResponse } from 'fastify'
 
 const AUDIENCE = 'drilled-service'
@@ -26,6 +26,8 @@ export interface VerifyingApp {
   shiftClock: (aheadMs: number) => void
   /** Status and code of a request with a token. */
   readonly ask: (token: string) => Promise<string>
+  /** Why the last one was refused, as log and trail say it. */
+  readonly reason: () => string | null
   readonly close: () => Promise<void>
 }
 
@@ -49,6 +51,7 @@ export async function startVerifyingApp(): Promise<VerifyingApp> {
   await app.register(problemDetails)
   await app.register(authentication, { issuer: issuer.issuer, audience: AUDIENCE, keys, clock })
   app.get('/', { config: { access: 'authenticated', audit: 'none' } }, async () => ({}))
+  const events = recordSecurityEvents(app)
   await app.ready()
   return {
     issuer,
@@ -59,6 +62,7 @@ export async function startVerifyingApp(): Promise<VerifyingApp> {
       state.aheadMs = aheadMs
     },
     ask: async token => answerText(await app.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })),
+    reason: () => events.last().find(({ outcome }) => outcome !== 'success')?.reason ?? null,
     close: async () => {
       await app.close()
       keys.close()

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createIssuer } from '@sallyport/testing'
-import { waitFor, type Drill } from '../support/types.ts'
-import { COOLDOWN_MS, keySetOf, startVerifyingApp, type KeySetAnswer } from '../support/verifying-app.ts'
+import type { Drill } from '../types.ts'
+import { waitFor } from '../wait-for.ts'
+import { COOLDOWN_MS, keySetOf, startVerifyingApp, type KeySetAnswer } from '../verifying-app.ts'
 
 const HUGE_BYTES = 1024 * 1024
 

@@ -7,10 +7,10 @@ import { shiftedClock } from './faults/shifted-clock.ts'
 import { slowUpstream } from './faults/slow-upstream.ts'
 import { stoppedProcess } from './faults/stopped-process.ts'
 import { swallowedPackets } from './faults/swallowed-packets.ts'
-import { seededRandom } from '../support/seeded-random.ts'
-import { startFaultStack, type FaultStack } from './support/fault-stack.ts'
-import type { Drill, DrillReport } from './support/types.ts'
-import { settleClients } from './support/under-load.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
+import { startFaultStack, type FaultStack } from './fault-stack.ts'
+import type { Drill, DrillReport } from './types.ts'
+import { settleClients } from './under-load.ts'
 
 /** The drills that do a fault to the running stack, in the order in which they share it. */
 export const FAULT_DRILLS: Readonly<Record<string, Drill>> = {

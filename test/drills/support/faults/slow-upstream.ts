@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Drill } from '../support/types.ts'
-import { underLoad } from '../support/under-load.ts'
+import type { Drill } from '../types.ts'
+import { underLoad } from '../under-load.ts'
 
 const CALLERS = 10
 /** One byte at a time: never a pause that is too long, and no end in time. */

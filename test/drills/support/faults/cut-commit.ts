@@ -1,6 +1,6 @@
-import type { Drill } from '../support/types.ts'
-import { servedAgain, underLoad } from '../support/under-load.ts'
-import { waitFor } from '../support/types.ts'
+import type { Drill } from '../types.ts'
+import { servedAgain, underLoad } from '../under-load.ts'
+import { waitFor } from '../wait-for.ts'
 
 const ROUNDS = 10
 /** Statements of transactions at which somebody may not know what became of them. */

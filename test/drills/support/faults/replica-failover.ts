@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { fencePrimary, promoteStandby } from '../support/standby.ts'
-import type { Drill } from '../support/types.ts'
-import { servedAgain, underLoad } from '../support/under-load.ts'
+import { fencePrimary, promoteStandby } from '../standby.ts'
+import type { Drill } from '../types.ts'
+import { servedAgain, underLoad } from '../under-load.ts'
 
 /** Writers are back within this time, without a restart of any process. */
 const WRITERS_BACK_MS = 10_000

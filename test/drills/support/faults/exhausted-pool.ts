@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { DATABASE_TIMEOUT_MS } from '../support/fault-stack.ts'
-import type { Drill } from '../support/types.ts'
-import { servedAgain, underLoad } from '../support/under-load.ts'
+import { DATABASE_TIMEOUT_MS } from '../fault-stack.ts'
+import type { Drill } from '../types.ts'
+import { servedAgain, underLoad } from '../under-load.ts'
 
 const PROBE_LIMIT_MS = 1000
 

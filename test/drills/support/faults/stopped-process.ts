@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Drill } from '../support/types.ts'
-import { servedAgain, underLoad } from '../support/under-load.ts'
+import type { Drill } from '../types.ts'
+import { servedAgain, underLoad } from '../under-load.ts'
 
 /** A process is stopped (SIGSTOP): its connections stay open and nothing answers, until it goes on (SIGCONT). */
 export const stoppedProcess: Drill = async surroundings =>
