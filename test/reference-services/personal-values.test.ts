@@ -1,9 +1,9 @@
 // The trails of services, as they are read by those who may and may not read what rows say of persons.
 import * as orderService from '@sallyport/order-service'
 import t, { type Test } from 'tap'
-import { startServer } from '../configuration-server/support/configuration-server.ts'
-import { checkPersonalReading } from '../../support/read-trail.ts'
-import { as, SETTINGS, startService } from '../support/services.ts'
+import { startServer } from './configuration-server/support/configuration-server.ts'
+import { checkPersonalReading } from '../support/read-trail.ts'
+import { as, SETTINGS, startService } from './support/services.ts'
 
 const agent = 'agent-of-a-person'
 

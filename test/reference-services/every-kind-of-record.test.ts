@@ -6,14 +6,14 @@ import { recordedAccessChanges } from '@sallyport/authorization'
 import * as restaurantService from '@sallyport/restaurant-service'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { exchange, login, post, refresh, startServer, token } from '../../support/authorization-server.ts'
-import { makeAuthority } from '../../support/certificates.ts'
+import { exchange, login, post, refresh, startServer, token } from '../support/authorization-server.ts'
+import { makeAuthority } from '../support/certificates.ts'
 import {
   ofApplication,
   put,
   startServer as startConfigurationServer
-} from '../../reference-services/configuration-server/support/configuration-server.ts'
-import { SETTINGS, startService } from '../../reference-services/support/services.ts'
+} from './configuration-server/support/configuration-server.ts'
+import { SETTINGS, startService } from './support/services.ts'
 
 /** What is asked for, and the record of it as `process: action outcome reason`. */
 const KINDS: Readonly<Record<string, RegExp>> = {
