@@ -7,6 +7,7 @@ import { readRouteTable } from '../options.ts'
 import type { RouteTableOptions } from '../table-options.ts'
 import { makeTableRoute, rewritePath, type TableRoute } from '../table-route.ts'
 import { UpstreamConnections } from '../upstream.ts'
+import type { ReadWebSocket } from '../web-socket/web-socket-options.ts'
 
 /** A route with everything that holds for it, defaults included. Says no value that a header is set to. */
 export interface RouteDescription {
@@ -32,6 +33,8 @@ export interface RouteDescription {
   /** Names of limits of requests. */
   readonly rateLimits: readonly string[]
   readonly cors: CorsOptions | null
+  /** `null`: none of its requests may switch protocols. */
+  readonly webSocket: ReadWebSocket | null
 }
 
 /** What becomes of one request. */
@@ -110,7 +113,8 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       limits: made.limits,
       stream: made.stream,
       rateLimits: [...(route.rateLimits ?? defaults.rateLimits ?? [])],
-      cors
+      cors,
+      webSocket: made.webSocket
     }
     return [{ path: route.path, hosts: route.hosts, methods: route.methods, made, description }]
   })

@@ -45,6 +45,11 @@ export class CallerScope implements Dispatcher.DispatchHandler {
     this.#exchange.onRequestStart(controller)
   }
 
+  onRequestUpgrade(...[controller, statusCode, headers, socket]: HandlerArguments<'onRequestUpgrade'>): void {
+    this.endWait()
+    this.#scope.runInAsyncScope(this.#exchange.onRequestUpgrade, this.#exchange, controller, statusCode, headers, socket)
+  }
+
   onResponseStart(...[controller, statusCode, headers]: HandlerArguments<'onResponseStart'>): void {
     // Informational answers are not what it waits for.
     if (statusCode >= 200) this.endWait()

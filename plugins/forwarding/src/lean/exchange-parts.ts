@@ -3,6 +3,7 @@ import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { OpenAnswers } from '../open-answers.ts'
 import type { TableRoute } from '../table-route.ts'
+import type { ProtocolSwitch } from '../web-socket/protocol-switch.ts'
 import type { Deadlines } from './deadlines.ts'
 
 /** A request and what its exchange with the service needs. */
@@ -15,6 +16,8 @@ export interface ExchangeParts {
   readonly openAnswers: OpenAnswers | null
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
+  /** For a request that asks for another protocol; `null` for any other. */
+  readonly protocolSwitch: ProtocolSwitch | null
 }
 
 /**

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import type { Duplex } from 'node:stream'
 import { runHeadHooks } from '@sallyport/security-context'
 import type { Dispatcher } from 'undici'
 import { type AnswerHeaders, putHead, refusalOfAnswer, withdrawHead } from '../answer-rules.ts'
@@ -37,6 +38,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #dumpedBytes = 0
   #isTickDue = false
   #hasWaitedForClient = false
+  #isSwitched = false
   #unwatch: (() => void) | null = null
 
   constructor(parts: ExchangeParts) {
@@ -105,6 +107,23 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     this.#leaveQueue = null
     if (this.#phase === 'calling') this.#controller = controller
     else controller.abort(new ClientLeftError())
+  }
+
+  /** The service has switched protocols: from now on the request is a WebSocket's. */
+  onRequestUpgrade(
+    _controller: Dispatcher.DispatchController,
+    _statusCode: number,
+    headers: AnswerHeaders,
+    socket: Duplex
+  ): void {
+    const { protocolSwitch } = this.#parts
+    if (this.#phase !== 'calling' || protocolSwitch === null) {
+      socket.on('error', () => {}).destroy()
+      return
+    }
+    this.#isSwitched = true
+    this.#settle()
+    protocolSwitch.take(headers, socket)
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number, headers: AnswerHeaders): void {
@@ -257,7 +276,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   readonly #endWithTheClient = (): void => {
     const { raw } = this.#parts.reply
-    if (raw.writableFinished) return
+    if (raw.writableFinished || this.#isSwitched) return
     const left = new ClientLeftError()
     if (!raw.headersSent) raw.statusCode = left.statusCode ?? raw.statusCode
     endWithError(raw, left)
