@@ -142,6 +142,7 @@ export function handshakeText(replaced: Readonly<Record<string, string | null>> 
     Upgrade: 'websocket',
     'Sec-WebSocket-Key': SAMPLE_KEY,
     'Sec-WebSocket-Version': '13',
+    Origin: 'https://edge.example',
     ...replaced
   }
   const fields = Object.entries(lines).flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`]))
@@ -169,7 +170,7 @@ export interface RawClient {
 
 /** Sends bytes and keeps what comes back. */
 export function sendBytes(port: number, text: string): RawClient {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  const socket = connect(port, '127.0.0.1')
   const chunks: Buffer[] = []
   socket.on('error', () => {}).on('data', (chunk: Buffer) => chunks.push(chunk))
   socket.write(text, 'latin1')
