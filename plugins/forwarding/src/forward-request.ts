@@ -21,6 +21,8 @@ export interface ForwardingParts {
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
   readonly openSockets: OpenSockets
+  /** Origins of the app itself, as browsers spell them. */
+  readonly ownOrigins: (request: FastifyRequest) => readonly string[]
   /** Run before the head of an answer leaves; `null` where the answers have to go through Fastify. */
   readonly headHooks: () => readonly SendHook[] | null
 }

@@ -193,9 +193,15 @@ function sharedParts(
   fastify: FastifyInstance,
   options: ReadForwardingOptions
 ): Omit<ForwardingParts, 'headHooks' | 'openSockets'> {
+  const { origins, edgeAddress = ({ host, protocol: scheme }) => ({ host, scheme }) } = options
   return {
     tracingHeaders: options.tracingHeaders ?? traceOfRequest,
-    edgeAddress: options.edgeAddress ?? (({ host, protocol: scheme }) => ({ host, scheme })),
+    edgeAddress,
+    ownOrigins: request => {
+      if (origins !== undefined) return origins
+      const { host, scheme } = edgeAddress(request)
+      return [`${scheme}://${host}`]
+    },
     openAnswers: options.openAnswers ?? null,
     auditSink: options.auditSink ?? auditSinkOf(fastify),
     deadlines: createDeadlines()

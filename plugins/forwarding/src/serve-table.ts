@@ -90,10 +90,10 @@ export async function serveTable(
 }
 
 /** Why a request that asks for a WebSocket does not get one; `null` for all others too. */
-function upgradeRefusal(request: FastifyRequest, { edgeAddress }: ServedTable['parts']): Error | null {
+function upgradeRefusal(request: FastifyRequest, { ownOrigins }: ServedTable['parts']): Error | null {
   const webSocket = routeOfRequest(request)?.webSocket ?? null
   if (webSocket === null || upgradeConnection(request) === null) return null
-  return refusalOfUpgrade(request, webSocket, edgeAddress(request))
+  return refusalOfUpgrade(request, webSocket, ownOrigins(request))
 }
 
 /** @returns whether the request goes on: one that asks for a WebSocket needs a place for it */

@@ -47,7 +47,14 @@ export class CallerScope implements Dispatcher.DispatchHandler {
 
   onRequestUpgrade(...[controller, statusCode, headers, socket]: HandlerArguments<'onRequestUpgrade'>): void {
     this.endWait()
-    this.#scope.runInAsyncScope(this.#exchange.onRequestUpgrade, this.#exchange, controller, statusCode, headers, socket)
+    this.#scope.runInAsyncScope(
+      this.#exchange.onRequestUpgrade,
+      this.#exchange,
+      controller,
+      statusCode,
+      headers,
+      socket
+    )
   }
 
   onResponseStart(...[controller, statusCode, headers]: HandlerArguments<'onResponseStart'>): void {

@@ -9,7 +9,6 @@ import {
   SocketsBusyError,
   UpgradeRefusedError
 } from '../errors.ts'
-import type { EdgeAddress } from '../options.ts'
 import { asksForWebSocket, handshakeMistake, WEB_SOCKET_VERSION } from './handshake.ts'
 import type { OpenSockets, SocketGuest } from './open-sockets.ts'
 import { upgradeConnection } from './take-upgrades.ts'
@@ -28,11 +27,12 @@ export function mayUpgrade(request: FastifyRequest, route: UpgradedRoute | null)
 /**
  * Why a request that asks for another protocol does not get it, `null` for one that may. Call it when it is known who
  * is calling.
+ * @param own origins of the app itself
  */
 export function refusalOfUpgrade(
   request: FastifyRequest,
   webSocket: ReadWebSocket,
-  edge: EdgeAddress
+  own: readonly string[]
 ): FastifyError | null {
   const mistake = upgradeConnection(request)?.hasSpokenEarly() === false ? handshakeMistake(request.raw) : 'body'
   if (mistake === 'version') {
@@ -42,7 +42,9 @@ export function refusalOfUpgrade(
     return deny(request, 'handshake-version', error)
   }
   if (mistake !== null) return deny(request, `handshake-${mistake}`, new UpgradeRefusedError())
-  return isOriginAllowed(request, webSocket, edge) ? null : deny(request, 'origin-refused', new OriginRefusedError())
+  return isOriginAllowed(request, webSocket.origins ?? own)
+    ? null
+    : deny(request, 'origin-refused', new OriginRefusedError())
 }
 
 /** @returns gives the place back; or why there is none */
@@ -67,9 +69,9 @@ export function socketCaller({ principal, ip }: FastifyRequest): string {
  * browser adds by itself, a cookie or a password, has to say where it comes from.
  * @see RFC 6455 §10.2
  */
-function isOriginAllowed(request: FastifyRequest, { origins }: ReadWebSocket, { host, scheme }: EdgeAddress): boolean {
+function isOriginAllowed(request: FastifyRequest, allowed: readonly string[]): boolean {
   const { origin, authorization } = request.headers
-  if (origin !== undefined) return (origins ?? [`${scheme}://${host}`]).includes(origin)
+  if (origin !== undefined) return allowed.includes(origin)
   const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request
   return principal === null || principal === undefined || /^(?:Bearer|DPoP) /i.test(authorization ?? '')
 }

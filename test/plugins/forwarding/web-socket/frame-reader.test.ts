@@ -18,7 +18,7 @@ function frameEnds(reader: FrameReader, chunks: readonly Buffer[]): number[] {
   const ends: number[] = []
   let before = 0
   for (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       at = reader.read(chunk, at)
       if (reader.isBroken) return ends
       if (reader.isBetweenFrames) ends.push(before + at)
@@ -36,7 +36,9 @@ t.test('where frames end does not depend on how their bytes arrive', async t => 
       fc.array(fc.integer({ min: 1, max: 70_000 }), { maxLength: 12 }),
       (parts, isMasked, cuts) => {
         const frames = parts.map(part => frameBytes({ ...part, isMasked }))
-        const expected = frames.map((_bytes, at) => frames.slice(0, at + 1).reduce((sum, { length }) => sum + length, 0))
+        const expected = frames.map((_bytes, at) =>
+          frames.slice(0, at + 1).reduce((sum, { length }) => sum + length, 0)
+        )
         const whole = Buffer.concat(frames)
         const chunks: Buffer[] = []
         let from = 0
@@ -86,7 +88,7 @@ t.test('what this side may not send is no frame', async t => {
   }
   for (const [name, [isMasked, bytes]] of Object.entries(broken)) {
     const reader = new FrameReader(isMasked)
-    for (let at = 0; at < bytes.length && !reader.isBroken; ) at = reader.read(bytes, at)
+    for (let at = 0; at < bytes.length && !reader.isBroken;) at = reader.read(bytes, at)
     t.match([reader.isBroken, reader.isBetweenFrames, reader.hasClosed], [true, false, false], name)
   }
 })

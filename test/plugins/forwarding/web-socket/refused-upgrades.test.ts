@@ -165,24 +165,27 @@ t.test('a service that answers in place of switching is heard, on a connection t
   }
 })
 
-t.test('a service that does not answer the handshake is a 504, and a client that leaves meanwhile is noticed', async t => {
-  const service = await startScriptedService(t, () => {})
-  const route = { webSocket: {}, timeouts: { headMs: 300 } }
-  const { port, ends } = await startForwarding(t, { service, route })
-  t.same(statuses(await sendRaw(port, handshakeText())), [504])
-  const patient = await startForwarding(t, { service, route: { webSocket: {} } })
-  for (const leave of ['end', 'resetAndDestroy'] as const) {
-    const client = sendBytes(patient.port, handshakeText())
-    await until(() => service.sockets.size === 1)
-    client.socket[leave]()
-    await until(() => service.sockets.size === 0)
+t.test(
+  'a service that does not answer the handshake is a 504, and a client that leaves meanwhile is noticed',
+  async t => {
+    const service = await startScriptedService(t, () => {})
+    const route = { webSocket: {}, timeouts: { headMs: 300 } }
+    const { port, ends } = await startForwarding(t, { service, route })
+    t.same(statuses(await sendRaw(port, handshakeText())), [504])
+    const patient = await startForwarding(t, { service, route: { webSocket: {} } })
+    for (const leave of ['end', 'resetAndDestroy'] as const) {
+      const client = sendBytes(patient.port, handshakeText())
+      await until(() => service.sockets.size === 1)
+      client.socket[leave]()
+      await until(() => service.sockets.size === 0)
+    }
+    await until(() => patient.ends.length === 2 && ends.length === 1)
+    t.same(
+      patient.ends.map(({ status }) => status),
+      [499, 499]
+    )
   }
-  await until(() => patient.ends.length === 2 && ends.length === 1)
-  t.same(
-    patient.ends.map(({ status }) => status),
-    [499, 499]
-  )
-})
+)
 
 t.test('bytes that come before the answer are no frames: the request is refused', async t => {
   const service = await startScriptedService(t, (_head, socket) => {
@@ -203,38 +206,46 @@ t.test('bytes that come before the answer are no frames: the request is refused'
   await until(() => service.sockets.size === 0)
 })
 
-t.test('WebSockets fail the boot where somebody else takes upgrades, and where they cannot be held to every hook', async t => {
-  const app = Fastify()
-  t.after(() => app.close())
-  app.server.on('upgrade', () => {})
-  await app.register(securityContext)
-  const route = { path: '/*', upstream: 'a', forward: 'none', access: 'public', webSocket: {} } as const
-  const upstreams = { a: { origin: 'http://127.0.0.1:1' } }
-  await t.rejects(async () => await app.register(forwarding, { upstreams, routes: [route] }), {
-    message: /routes\.0\.webSocket: something else of this app takes upgrades/
-  })
-  const service = await startSocketService(t)
-  const ordinary = await startForwarding(t, { service, step: 'ordinary', route: { webSocket: {} } })
-  t.match(await refusalOf(`${ordinary.url}/orders`, EDGE), /^500/)
-  t.equal(service.asked.length, 0)
-})
+t.test(
+  'WebSockets fail the boot where somebody else takes upgrades, and where they cannot be held to every hook',
+  async t => {
+    const app = Fastify()
+    t.after(() => app.close())
+    app.server.on('upgrade', () => {})
+    await app.register(securityContext)
+    const route = { path: '/*', upstream: 'a', forward: 'none', access: 'public', webSocket: {} } as const
+    const upstreams = { a: { origin: 'http://127.0.0.1:1' } }
+    await t.rejects(async () => await app.register(forwarding, { upstreams, routes: [route] }), {
+      message: /routes\.0\.webSocket: something else of this app takes upgrades/
+    })
+    const service = await startSocketService(t)
+    const ordinary = await startForwarding(t, { service, step: 'ordinary', route: { webSocket: {} } })
+    t.match(await refusalOf(`${ordinary.url}/orders`, EDGE), /^500/)
+    t.equal(service.asked.length, 0)
+  }
+)
 
-t.test('the WebSockets of http-proxy are never ours: it sends cookies on, and what it has beside us fails the boot', async t => {
-  const service = await startSocketService(t)
-  const own = Fastify()
-  t.after(() => own.close())
-  await own.register(httpProxy, { upstream: service.origin, prefix: '/proxied', websocket: true })
-  const url = await own.listen({ host: '127.0.0.1', port: 0 })
-  const { socket } = await openClient(`${url}/proxied`, { cookie: 'session=secret' })
-  await until(() => service.asked.length === 1)
-  t.equal(service.asked[0]?.headers.cookie, 'session=secret', 'what it does by default')
-  socket.terminate()
+t.test(
+  'the WebSockets of http-proxy are never ours: it sends cookies on, and what it has beside us fails the boot',
+  async t => {
+    const service = await startSocketService(t)
+    const own = Fastify()
+    t.after(() => own.close())
+    await own.register(httpProxy, { upstream: service.origin, prefix: '/proxied', websocket: true })
+    const url = await own.listen({ host: '127.0.0.1', port: 0 })
+    const { socket } = await openClient(`${url}/proxied`, { cookie: 'session=secret' })
+    await until(() => service.asked.length === 1)
+    t.equal(service.asked[0]?.headers.cookie, 'session=secret', 'what it does by default')
+    socket.terminate()
 
-  const both = Fastify()
-  t.after(() => both.close())
-  await both.register(securityContext)
-  await both.register(httpProxy, { upstream: service.origin, prefix: '/proxied', websocket: true })
-  const route = { path: '/orders', upstream: 'a', forward: 'none', access: 'public', webSocket: {} } as const
-  const table = { upstreams: { a: { origin: service.origin } }, routes: [route] }
-  await t.rejects(async () => await both.register(forwarding, table), { code: 'SALLYPORT_FORWARDING_OPTIONS_INVALID' })
-})
+    const both = Fastify()
+    t.after(() => both.close())
+    await both.register(securityContext)
+    await both.register(httpProxy, { upstream: service.origin, prefix: '/proxied', websocket: true })
+    const route = { path: '/orders', upstream: 'a', forward: 'none', access: 'public', webSocket: {} } as const
+    const table = { upstreams: { a: { origin: service.origin } }, routes: [route] }
+    await t.rejects(async () => await both.register(forwarding, table), {
+      code: 'SALLYPORT_FORWARDING_OPTIONS_INVALID'
+    })
+  }
+)

@@ -10,7 +10,10 @@ export interface FrameParts {
 export function frameBytes({ opcode = 2, isFinal = true, isMasked = false, payload }: FrameParts): Buffer {
   const { length } = payload
   const mask = isMasked ? 0x80 : 0
-  const head = Buffer.from([(isFinal ? 0x80 : 0) | opcode, mask | (length < 126 ? length : length < 65_536 ? 126 : 127)])
+  const head = Buffer.from([
+    (isFinal ? 0x80 : 0) | opcode,
+    mask | (length < 126 ? length : length < 65_536 ? 126 : 127)
+  ])
   const extended = Buffer.alloc(length < 126 ? 0 : length < 65_536 ? 2 : 8)
   if (extended.length === 2) extended.writeUInt16BE(length)
   if (extended.length === 8) extended.writeBigUInt64BE(BigInt(length))

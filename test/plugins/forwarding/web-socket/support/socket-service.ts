@@ -108,10 +108,12 @@ export async function openClient(
     socket.once('open', resolve)
     socket.once('unexpected-response', (_request, response) => {
       let body = ''
-      response.on('data', chunk => (body += chunk)).on('end', () => {
-        const code: unknown = body.startsWith('{') ? JSON.parse(body).code : body
-        reject(Object.assign(new Error(`${response.statusCode} ${String(code)}`), { response }))
-      })
+      response
+        .on('data', chunk => (body += chunk))
+        .on('end', () => {
+          const code: unknown = body.startsWith('{') ? JSON.parse(body).code : body
+          reject(Object.assign(new Error(`${response.statusCode} ${String(code)}`), { response }))
+        })
     })
     socket.once('error', reject)
   })
