@@ -9,7 +9,7 @@ export const WEB_SOCKET_VERSION = '13'
 /** Makes the proof that a server has understood the handshake. @see RFC 6455 §1.3 */
 const ACCEPT_SUFFIX = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 /** 16 bytes in base64. */
-const KEY_FORM = /^[A-Za-z0-9+/]{21}[AQgw]==$/
+const KEY_FORM = /^[A-Za-z0-9+/]{22}==$/
 /** Names of protocols, separated by commas. */
 const PROTOCOLS_FORM = /^[\w!#$%&'*+.^`|~-]+(?:[ \t]*,[ \t]*[\w!#$%&'*+.^`|~-]+)*$/
 const EXTENSIONS_FORM = /^[\t\x20-\x7e]{1,1024}$/
