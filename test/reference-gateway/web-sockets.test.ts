@@ -2,7 +2,7 @@ import type { KeySource, StatusSource } from '@sallyport/security-context'
 import type { Schedule } from '@sallyport/security-context/mechanics'
 import t from 'tap'
 import { request } from 'undici'
-import { openClient, refusalOf } from '../plugins/forwarding/web-socket/support/socket-service.ts'
+import { openClient, refusalOf } from '../support/forwarding/socket-service.ts'
 import {
   accessToken,
   failures,

@@ -32,7 +32,7 @@ export const PreflightRefusedError = createError(
 )
 
 /** The request asks for another protocol, and the route has none, or the handshake is not one. */
-export const UpgradeRefusedError = createError(
+export const ForwardedUpgradeRefusedError = createError(
   'SALLYPORT_FORWARDING_UPGRADE_REFUSED',
   'The request cannot switch protocols',
   400

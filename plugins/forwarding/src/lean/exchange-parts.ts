@@ -1,10 +1,18 @@
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AnswerHeaders } from '../answer-rules.ts'
 import type { OpenAnswers } from '../open-answers.ts'
 import type { TableRoute } from '../table-route.ts'
-import type { ProtocolSwitch } from '../web-socket/protocol-switch.ts'
 import type { Deadlines } from './deadlines.ts'
+
+/** A request that asks its service for another protocol. */
+export interface SwitchedExchange {
+  /** What the service is asked for, names and values in turn. */
+  readonly fields: () => readonly string[]
+  /** The service has switched. Answers the request, whatever happens. */
+  readonly take: (answer: AnswerHeaders, socket: Duplex) => void
+}
 
 /** A request and what its exchange with the service needs. */
 export interface ExchangeParts {
@@ -17,7 +25,7 @@ export interface ExchangeParts {
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
   /** For a request that asks for another protocol; `null` for any other. */
-  readonly protocolSwitch: ProtocolSwitch | null
+  readonly protocolSwitch: SwitchedExchange | null
 }
 
 /**

@@ -33,7 +33,7 @@ export function forwardLean(call: LeanCall): void {
 function dispatchCall(call: LeanCall, exchange: ServiceExchange, token: string | null): void {
   if (!exchange.isPending) return
   const { request, route, protocolSwitch } = call
-  const caller = new CallerScope(exchange, request, exchange.scope)
+  const caller = new CallerScope(exchange, call, exchange.scope)
   try {
     const fields = outgoingFields(request, call, { token, deadlineAtMs: exchange.deadlineAtMs })
     route.upstream.dispatch(

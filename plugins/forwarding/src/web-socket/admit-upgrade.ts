@@ -7,7 +7,7 @@ import {
   OriginRefusedError,
   TooManySocketsError,
   SocketsBusyError,
-  UpgradeRefusedError
+  ForwardedUpgradeRefusedError
 } from '../errors.ts'
 import { asksForWebSocket, handshakeMistake, WEB_SOCKET_VERSION } from './handshake.ts'
 import type { OpenSockets, SocketGuest } from './open-sockets.ts'
@@ -41,8 +41,8 @@ export function refusalOfUpgrade(
     })
     return deny(request, 'handshake-version', error)
   }
-  if (mistake !== null) return deny(request, `handshake-${mistake}`, new UpgradeRefusedError())
-  return isOriginAllowed(request, webSocket.origins ?? own)
+  if (mistake !== null) return deny(request, `handshake-${mistake}`, new ForwardedUpgradeRefusedError())
+  return mayOpenFrom(request, webSocket.origins ?? own)
     ? null
     : deny(request, 'origin-refused', new OriginRefusedError())
 }
@@ -69,7 +69,7 @@ export function socketCaller({ principal, ip }: FastifyRequest): string {
  * browser adds by itself, a cookie or a password, has to say where it comes from.
  * @see RFC 6455 §10.2
  */
-function isOriginAllowed(request: FastifyRequest, allowed: readonly string[]): boolean {
+function mayOpenFrom(request: FastifyRequest, allowed: readonly string[]): boolean {
   const { origin, authorization } = request.headers
   if (origin !== undefined) return allowed.includes(origin)
   const { principal }: Partial<Pick<FastifyRequest, 'principal'>> = request

@@ -62,7 +62,7 @@ export function switchMistake(
     return 'The service did not prove that it speaks WebSocket'
   }
   const protocol = answer['sec-websocket-protocol']
-  if (protocol !== undefined && !namesIn(asked['sec-websocket-protocol']).includes(String(protocol))) {
+  if (protocol !== undefined && !offeredProtocols(asked['sec-websocket-protocol']).includes(String(protocol))) {
     return 'The service chose a protocol that was not offered'
   }
   const offered = passes ? extensionNames(asked['sec-websocket-extensions']) : []
@@ -86,7 +86,7 @@ function acceptFor(key: string): string {
     .digest('base64')
 }
 
-function namesIn(list: string | undefined): string[] {
+function offeredProtocols(list: string | undefined): string[] {
   return (list ?? '').split(',').map(name => name.trim())
 }
 

@@ -29,14 +29,14 @@ export class OpenSockets {
     if ((this.#byRoute.get(route) ?? 0) >= limits.maxOpen) return 'route'
     const callerHere = JSON.stringify([route, caller])
     if ((this.#byCaller.get(callerHere) ?? 0) >= limits.maxOpenPerCaller) return 'caller'
-    add(this.#byRoute, route, 1)
-    add(this.#byCaller, callerHere, 1)
+    changeCount(this.#byRoute, route, 1)
+    changeCount(this.#byCaller, callerHere, 1)
     let isHere = true
     return () => {
       if (!isHere) return
       isHere = false
-      add(this.#byRoute, route, -1)
-      add(this.#byCaller, callerHere, -1)
+      changeCount(this.#byRoute, route, -1)
+      changeCount(this.#byCaller, callerHere, -1)
     }
   }
 
@@ -75,7 +75,7 @@ export class OpenSockets {
   }
 }
 
-function add(counts: Map<string, number>, name: string, change: number): void {
+function changeCount(counts: Map<string, number>, name: string, change: number): void {
   const count = (counts.get(name) ?? 0) + change
   if (count > 0) counts.set(name, count)
   else counts.delete(name)

@@ -3,9 +3,9 @@ import { runHeadHooks, type AuditSink, type SendHook } from '@sallyport/security
 import { type MonotonicClock, startTimer } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AnswerHeaders } from '../answer-rules.ts'
-import { recordEndOfAccess } from '../end-of-access.ts'
-import { ClientLeftError, ForwardFailedError, UpgradeRefusedError } from '../errors.ts'
-import { endWithError, thrownError } from '../lean/exchange-parts.ts'
+import { watchAccess } from '../end-of-access.ts'
+import { ClientLeftError, ForwardFailedError, ForwardedUpgradeRefusedError } from '../errors.ts'
+import { endWithError, type SwitchedExchange, thrownError } from '../lean/exchange-parts.ts'
 import type { OpenAnswers } from '../open-answers.ts'
 import { ofService } from '../service-failure.ts'
 import type { TableRoute } from '../table-route.ts'
@@ -33,7 +33,7 @@ export interface ProtocolSwitchParts {
 const monotonicClock: MonotonicClock = () => performance.now()
 
 /** The switch of a request to a WebSocket, from the answer of the service to the end of both connections. */
-export class ProtocolSwitch {
+export class ProtocolSwitch implements SwitchedExchange {
   readonly #parts: ProtocolSwitchParts
   #service: Duplex | null = null
   #isOver = false
@@ -42,26 +42,25 @@ export class ProtocolSwitch {
     this.#parts = parts
   }
 
-  /** What the service is asked for, names and values in turn. */
   fields(): string[] {
     const { request, webSocket } = this.#parts
     return handshakeFields(request.headers, webSocket)
   }
 
-  /** The service has switched. Answers the request, whatever happens. */
   take(answer: AnswerHeaders, service: Duplex): void {
     const { request, reply, route, webSocket, hooks } = this.#parts
     this.#service = service
     // Nothing else listens to it any more.
     service.on('error', () => {})
     const mistake = switchMistake(request.headers, answer, webSocket)
-    if (mistake !== null)
+    if (mistake !== null) {
       return this.#refuse(ofService(new ForwardFailedError({ cause: new Error(mistake) }), route.audience))
+    }
     reply.raw.once('close', this.#clientLeft)
     runHeadHooks(hooks, request, reply, this, error => {
       if (this.#isOver) return
       if (error !== null) return this.#refuse(thrownError(error))
-      if (this.#parts.connection.hasSpokenEarly()) return this.#refuse(new UpgradeRefusedError())
+      if (this.#parts.connection.hasSpokenEarly()) return this.#refuse(new ForwardedUpgradeRefusedError())
       this.#open(answer, service)
     })
   }
@@ -98,7 +97,7 @@ export class ProtocolSwitch {
     raw.off('close', this.#clientLeft)
     connection.release()
     if (raw.socket !== null) raw.detachSocket(raw.socket)
-    const watch: { end: () => void } = { end: () => {} }
+    let unwatch: (() => void) | null = null
     const tunnel = new SocketTunnel({
       client: connection.socket,
       service,
@@ -107,31 +106,14 @@ export class ProtocolSwitch {
       clock: monotonicClock,
       startTimer,
       ended: (ended, reason) => {
-        watch.end()
+        unwatch?.()
         openSockets.ended(ended, reason)
         this.#tellTheEnd(ended, reason)
       }
     })
     openSockets.opened(tunnel)
-    watch.end = this.#watch(tunnel)
-  }
-
-  /** Ends it with the access of its request. */
-  #watch(tunnel: SocketTunnel): () => void {
-    const { request, reply, route, openAnswers, auditSink } = this.#parts
-    const { principal, accessToken } = request
-    if (principal === null || openAnswers === null) return () => {}
-    return openAnswers.add({
-      principal,
-      accessToken,
-      finish: () => {
-        tunnel.end('gateway-closes')
-      },
-      end: reason => {
-        recordEndOfAccess(request, reply, { reason, audience: route.audience, auditSink })
-        tunnel.end(reason)
-      }
-    })
+    // Those of callers that nobody knows end with the app too, so that is not for the watcher.
+    unwatch = watchAccess(this.#parts, { finish: null, end: tunnel.end.bind(tunnel) })
   }
 
   /** Now the request is over: for its line in the log, its metrics and its span. */

@@ -1,6 +1,6 @@
 import { offerMeasurements } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
-import { ForwardingOptionsError, UpgradeRefusedError } from '../errors.ts'
+import { ForwardingOptionsError, ForwardedUpgradeRefusedError } from '../errors.ts'
 import type { TableRoute } from '../table-route.ts'
 import { mayUpgrade } from './admit-upgrade.ts'
 import { OpenSockets } from './open-sockets.ts'
@@ -31,7 +31,7 @@ export function serveWebSockets(
 
   fastify.addHook('onRequest', function refuseUpgrade(request, _reply, done) {
     if (upgradeConnection(request) === null || mayUpgrade(request, routeOf(request))) done()
-    else done(new UpgradeRefusedError())
+    else done(new ForwardedUpgradeRefusedError())
   })
   fastify.addHook('preClose', async function endWebSockets() {
     openSockets.finish()

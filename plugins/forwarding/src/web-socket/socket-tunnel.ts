@@ -60,7 +60,7 @@ export class SocketTunnel implements OpenSocket {
     service.resume()
   }
 
-  /** Ends it as soon as the frame that the client is getting is complete, and at the latest after {@link CLOSING_MS}. */
+  /** Ends it when the frame that the client is getting is complete, and at the latest after {@link CLOSING_MS}. */
   end(reason: EndOfSocket): void {
     if (this.#phase !== 'open') return
     this.#reason ??= reason
@@ -75,7 +75,7 @@ export class SocketTunnel implements OpenSocket {
     for (let at = 0; at < chunk.length && !this.#fromClient.isBroken;) at = this.#fromClient.read(chunk, at)
     if (this.#fromClient.isBroken) return this.end('protocol-broken')
     this.passed.fromClient += chunk.length
-    passOn(chunk, this.#parts.client, this.#parts.service)
+    passBytes(chunk, this.#parts.client, this.#parts.service)
   }
 
   readonly #takeFromService = (chunk: Buffer): void => {
@@ -100,7 +100,7 @@ export class SocketTunnel implements OpenSocket {
     const { client, service } = this.#parts
     if (length === 0) return
     this.passed.fromService += length
-    passOn(length === chunk.length ? chunk : chunk.subarray(0, length), service, client)
+    passBytes(length === chunk.length ? chunk : chunk.subarray(0, length), service, client)
   }
 
   #breakService(isBetweenFrames: boolean): void {
@@ -186,7 +186,7 @@ function isOpen(side: Duplex): boolean {
 }
 
 /** A side that has to catch up pauses the other one. */
-function passOn(chunk: Buffer, from: Duplex, to: Duplex): void {
+function passBytes(chunk: Buffer, from: Duplex, to: Duplex): void {
   if (!isOpen(to) || to.write(chunk)) return
   from.pause()
   to.once('drain', from.resume.bind(from))

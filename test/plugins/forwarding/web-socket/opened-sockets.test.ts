@@ -9,7 +9,7 @@ import {
   startScriptedService,
   startSocketService,
   switchText
-} from './support/socket-service.ts'
+} from '../../../support/forwarding/socket-service.ts'
 
 const EDGE = { origin: 'https://edge.example' }
 

@@ -13,7 +13,7 @@ import {
   startScriptedService,
   startSocketService,
   switchText
-} from './support/socket-service.ts'
+} from '../../../support/forwarding/socket-service.ts'
 
 const EDGE = { origin: 'https://edge.example' }
 const REFUSED = /SALLYPORT_FORWARDING_UPGRADE_REFUSED/
@@ -113,8 +113,7 @@ t.test('there are so many WebSockets, and no more; one that has ended makes room
   t.equal(await refusalOf(`${url}/orders`, EDGE), '503 SALLYPORT_FORWARDING_SOCKETS_BUSY')
   first.socket.close()
   await first.closed
-  let third = 'refused'
-  await until(async () => (third = await refusalOf(`${url}/orders`, EDGE)) === 'opened')
+  await until(async () => (await refusalOf(`${url}/orders`, EDGE)) === 'opened')
   second.socket.terminate()
   const callers = await startForwarding(t, { service, route: { webSocket: { maxOpen: 2, maxOpenPerCaller: 1 } } })
   const only = await openClient(`${callers.url}/orders`, EDGE)

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { EndOfSocket } from '../../../../plugins/forwarding/src/web-socket/close-frames.ts'
 import { CLOSING_MS, SocketTunnel } from '../../../../plugins/forwarding/src/web-socket/socket-tunnel.ts'
 import { until } from '../../../support/edge.ts'
-import { closeStatusOf, frameBytes } from './support/frames.ts'
+import { closeStatusOf, frameBytes } from '../../../support/forwarding/frames.ts'
 
 /** A clock with timers that a test moves. */
 function movedTimers() {

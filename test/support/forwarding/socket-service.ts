@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net'
 import type { Test } from 'tap'
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws'
-import type { RawService } from '../../../../support/forwarding/raw-service.ts'
+import type { RawService } from './raw-service.ts'
 
 /** A service that has WebSockets. */
 export interface SocketService extends RawService {
