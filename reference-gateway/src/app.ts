@@ -100,7 +100,8 @@ export async function buildApp(
     allowedHosts: hosts,
     listenerHost: settings.host,
     scheme,
-    trusts: trustedProxyRule(settings.trustedProxies)
+    trusts: trustedProxyRule(settings.trustedProxies),
+    takesUpgrade: request => app.forwarding.takesUpgrade(request)
   })
   await app.register(securityHeaders)
   // What matters less goes first: the file of routes says from when on.

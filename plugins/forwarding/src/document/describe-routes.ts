@@ -8,6 +8,7 @@ import type { RouteTableOptions } from '../table-options.ts'
 import { makeTableRoute, rewritePath, type TableRoute } from '../table-route.ts'
 import type { ReadUpstream } from '../upstream-options.ts'
 import { UpstreamConnections } from '../upstream.ts'
+import type { ReadWebSocket } from '../web-socket/web-socket-options.ts'
 
 /** A route with everything that holds for it, defaults included. Says no value that a header is set to. */
 export interface RouteDescription {
@@ -38,6 +39,8 @@ export interface RouteDescription {
   /** Names of limits of requests. */
   readonly rateLimits: readonly string[]
   readonly cors: CorsOptions | null
+  /** `null`: none of its requests may switch protocols. */
+  readonly webSocket: ReadWebSocket | null
 }
 
 /** What guards an upstream, with its defaults; `null` for what is not wanted. */
@@ -124,7 +127,8 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       limits: made.limits,
       stream: made.stream,
       rateLimits: [...(route.rateLimits ?? defaults.rateLimits ?? [])],
-      cors
+      cors,
+      webSocket: made.webSocket
     }
     return [{ path: route.path, hosts: route.hosts, methods: route.methods, made, description }]
   })
