@@ -1,6 +1,6 @@
 import { recordSecurityEvent, type LoginTokens, type SecurityEvent } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
-import { sendPage } from '@sallyport/security-context/pages'
+import { requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LoginRefusedError } from '../errors.ts'
 import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
@@ -18,8 +18,8 @@ import { verifyIdToken, type ValidatedLogin } from './verify-id-token.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Where the login that ends here was to lead, for the page that says that it failed; `null` until it is known. */
-    loginReturnPath: string | null
+    /** The login that begins or ends here, for the page that says that it failed; `null` until it is known. */
+    attemptedLogin: Pick<PendingLogin, 'returnTo' | 'uiLocales'> | null
   }
 }
 
@@ -40,8 +40,8 @@ export function createCompleteLogin(parts: LoginParts) {
       const { subject } = principal
       recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', subject })
       // After a redirect from the issuer's site the browser would not send strict cookies; it does after a page.
-      if (core.options.sameSite === 'strict') return sendPage(reply, 200, continuePage(login.returnTo))
-      return await reply.redirect(login.returnTo, 303)
+      if (core.options.sameSite !== 'strict') return await reply.redirect(login.returnTo, 303)
+      return sendPage(reply, 200, continuePage(login.returnTo, requestLanguage(request, login.uiLocales)))
     } catch (error) {
       recordSecurityEvent(request, { stage: 'session', ...loginEnding(error) })
       throw error
@@ -60,7 +60,7 @@ function takePending(
   if (found.kind === 'unknown') throw new LoginRefusedError('login-not-begun-here')
   reply.clearCookie(pending.nameFor(state), { ...pending.attributes, maxAge: 0 })
   if (found.kind === 'expired') throw new LoginRefusedError('login-took-too-long')
-  request.loginReturnPath = found.login.returnTo
+  request.attemptedLogin = found.login
   return found.login
 }
 

@@ -25,14 +25,20 @@ export interface LoginWish {
   readonly returnTo?: string
   readonly maxAgeSeconds?: number | undefined
   readonly acrValues?: readonly string[] | undefined
+  /** Languages, as tags separated by spaces. */
+  readonly uiLocales?: string | null
 }
 
 /** The address of a login with what it is asked for. */
-export function loginAddress(path: string, { returnTo, maxAgeSeconds, acrValues = [] }: LoginWish): string {
+export function loginAddress(
+  path: string,
+  { returnTo, maxAgeSeconds, acrValues = [], uiLocales = null }: LoginWish
+): string {
   const query = new URLSearchParams({
     ...(returnTo === undefined ? {} : { returnTo }),
     ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),
-    ...(acrValues.length === 0 ? {} : { acr_values: acrValues.join(' ') })
+    ...(acrValues.length === 0 ? {} : { acr_values: acrValues.join(' ') }),
+    ...(uiLocales === null ? {} : { ui_locales: uiLocales })
   }).toString()
   return query === '' ? path : `${path}?${query}`
 }

@@ -6,6 +6,7 @@ import { LogoutIncompleteError, ReturnPathError } from '../errors.ts'
 import { isThrottled } from '../failure-kinds.ts'
 import { acceptsHtml, isNavigation } from '../login/page-request.ts'
 import { isReturnPath } from '../login/return-path.ts'
+import { readerLanguage } from '../pages/page-texts.ts'
 import { requestConnection } from '../request-origin.ts'
 import { verifyOrNull } from '../tokens/verified-token.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
@@ -52,7 +53,8 @@ async function leadOnAfterLogout(
 ): Promise<unknown> {
   const next = goOn ?? returnTo
   if (isNavigation(request.headers) && acceptsHtml(request.headers.accept)) {
-    return next === undefined ? sendPage(reply, 200, endedPage(paths())) : await reply.redirect(next, 303)
+    if (next !== undefined) return await reply.redirect(next, 303)
+    return sendPage(reply, 200, endedPage(paths(), readerLanguage(request)))
   }
   if (goOn !== null && returnTo !== undefined) return { continueAt: goOn }
   return await reply.code(204).send()
