@@ -137,6 +137,8 @@ export interface EdgeOptions {
   /** Makes the table, given the order service's origin. */
   readonly table?: (origin: string) => RouteTableOptions
   readonly collaborators?: Partial<GatewayCollaborators>
+  /** Where it listens, for an issuer that has to know before. Default: any port. */
+  readonly port?: number
 }
 
 /** A route to the order service. */
@@ -232,7 +234,7 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
       localTable({ orders: origin, restaurants: origin, deliveries: deliveries.origin, authServer: origin }),
     ...options.collaborators
   })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   t.after(() => app.close())
   const { port } = app.server.address() as AddressInfo
   return {

@@ -12,12 +12,12 @@ import { algorithmMistakes } from '../tokens/verifier-options.ts'
 import { createBeginLogin, loginQuery, type LoginQuery } from './begin-login.ts'
 import { createCompleteLogin } from './complete-login.ts'
 import { createIssuerLogout } from './leave-issuer.ts'
-import { loginAddress } from './login-entry.ts'
+import { loginAddress, type LoginWish } from './login-entry.ts'
 import type { LoginParts } from './login-parts.ts'
 import { failedLoginPage, type FailedLogin } from './login-pages.ts'
 import { loginRoutesOptions, type LoginRoutesOptions } from './options.ts'
 import { acceptsHtml } from './page-request.ts'
-import { createPendingLogins } from './pending-logins.ts'
+import { createPendingLogins, type AttemptedLogin } from './pending-logins.ts'
 import { createReceiveLogout, logoutNoticeBody, type LogoutNoticeBody } from './receive-logout.ts'
 
 /**
@@ -113,17 +113,27 @@ function answerFailedLogin(
   logRefusal(request, error, status)
   if (isSallyportError(error) && error.headers !== undefined) void reply.headers(error.headers)
   const { attemptedLogin: login } = request
+  const problem = problemOfLogin(error, status)
   const facts: FailedLogin = {
-    problem: problemOfLogin(error, status),
+    problem,
     code: isSallyportError(error) ? error.code : null,
-    loginAddress: loginAddress(
-      loginPath,
-      login === null ? {} : { returnTo: login.returnTo, uiLocales: login.uiLocales }
-    ),
+    loginAddress: loginAddress(loginPath, login === null ? {} : wayBack(login, problem)),
     requestId: request.id
   }
   const language = login === null ? readerLanguage(request) : requestLanguage(request, login.uiLocales)
   return sendPage(reply, status, failedLoginPage(facts, language))
+}
+
+/**
+ * The same login once more. Where it was too weak the issuer has to ask the person, or it answers as it just did: what
+ * it is asked for by `acr_values` is a wish to most of them.
+ */
+function wayBack(
+  { returnTo, maxAgeSeconds, acrValues, uiLocales }: AttemptedLogin,
+  problem: FailedLogin['problem']
+): LoginWish {
+  if (problem !== 'failedTooWeak') return { returnTo, uiLocales }
+  return { returnTo, maxAgeSeconds, acrValues, uiLocales, prompt: 'login' }
 }
 
 function problemOfLogin(error: FastifyError, status: number): FailedLogin['problem'] {

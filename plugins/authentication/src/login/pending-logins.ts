@@ -22,6 +22,9 @@ export interface PendingLogin {
   readonly uiLocales: string | null
 }
 
+/** What of a login its page of a failure needs: no secret of it. */
+export type AttemptedLogin = Pick<PendingLogin, 'returnTo' | 'maxAgeSeconds' | 'acrValues' | 'uiLocales'>
+
 /** What a browser's cookies say of the login with one state. */
 export type FoundLogin =
   | { readonly kind: 'found'; readonly login: PendingLogin }

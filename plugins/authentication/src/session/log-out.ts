@@ -3,7 +3,7 @@ import { sendPage } from '@sallyport/security-context/pages'
 import { sourceOf, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LogoutIncompleteError, ReturnPathError } from '../errors.ts'
-import { isThrottled } from '../failure-kinds.ts'
+import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
 import { acceptsHtml, isNavigation } from '../login/page-request.ts'
 import { isReturnPath } from '../login/return-path.ts'
 import { readerLanguage } from '../pages/page-texts.ts'
@@ -122,6 +122,10 @@ async function endSession(
   try {
     await revoker.revoke(token, refreshToken == null ? 'access_token' : 'refresh_token', stranger)
   } catch (cause) {
+    if (source === null && hasTokenCode(cause, 'SALLYPORT_TOKEN_NOT_GRANTED')) {
+      noteNotRevoked(request, cause)
+      return
+    }
     if (stranger !== null && isThrottled(cause)) {
       recordSecurityEvent(request, {
         stage: 'session',
@@ -139,6 +143,20 @@ async function endSession(
     })
     throw withRetryAfter(new LogoutIncompleteError({ cause }))
   }
+}
+
+/**
+ * Not every issuer revokes, and then no later try would: the session ends here, and the tokens, which no client has, at
+ * their expiry.
+ */
+function noteNotRevoked(request: FastifyRequest, cause: unknown): void {
+  request.log.warn({ err: cause }, 'the issuer does not revoke: the tokens of this session last until they expire')
+  recordSecurityEvent(request, {
+    stage: 'session',
+    outcome: 'failure',
+    reason: 'logout-not-revoked',
+    ...subjectOf(request)
+  })
 }
 
 const subjectOf = ({ principal }: FastifyRequest): Record<string, string> =>
