@@ -20,6 +20,8 @@ export interface StoredGatewayOptions {
   readonly client: { readonly clientId: string; readonly clientSecret: string }
   /** What `/strong-orders` asks for; left out: there is no such route. */
   readonly strongAcr?: string
+  /** Default: that of the machine. */
+  readonly clock?: () => number
 }
 
 /** A running gateway. */
@@ -49,15 +51,16 @@ const ANSWERS: Readonly<Record<string, object>> = {
 
 /** Starts it; it ends with the test. */
 export async function startStoredGateway(t: Test, options: StoredGatewayOptions): Promise<StoredGateway> {
-  const { authority, port, issuer, jwksPath, audience, client, strongAcr } = options
+  const { authority, port, issuer, jwksPath, audience, client, strongAcr, clock = Date.now } = options
   const dispatcher = new Agent({ connect: { ca: authority.certificate } })
   t.teardown(() => dispatcher.destroy())
-  const keys = createJwksKeySource({ jwksUri: `${issuer}${jwksPath}`, dispatcher })
+  const keys = createJwksKeySource({ jwksUri: `${issuer}${jwksPath}`, dispatcher, clock })
   t.teardown(() => keys.close())
   const self = { gateway: `https://127.0.0.1:${port}`, aheadMs: 0 }
   const tokenClient = {
     metadata: async () => await discoverMetadata({ issuer, dispatcher }),
     dispatcher,
+    clock,
     ...client
   }
   const forward = 'token'
@@ -92,7 +95,7 @@ export async function startStoredGateway(t: Test, options: StoredGatewayOptions)
       tokenClient: createTokenClient(tokenClient),
       loginClient: createLoginClient(tokenClient),
       sessionStore: memorySessionStore(),
-      clock: () => Date.now() + self.aheadMs
+      clock: () => clock() + self.aheadMs
     }
   })
   edge.orders.answer = ({ method, url }, reply) => {

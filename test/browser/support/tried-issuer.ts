@@ -17,7 +17,7 @@ export interface TriedIssuer {
   readonly signInLongAgo: (page: Page) => Promise<void>
   /** Whether the sign-in page is shown: the issuer knows nobody in this browser. */
   readonly asksWhoThisIs: (page: Page) => Promise<boolean>
-  /** From the issuer's question whether to log out to where that leads. */
+  /** From the question whether to log out, where the issuer asks it, to where that leads. */
   readonly confirmLogout: (page: Page) => Promise<void>
   /** Logs out at the issuer itself, by no application. */
   readonly logOutAtIssuer: (page: Page) => Promise<void>
