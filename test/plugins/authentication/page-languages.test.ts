@@ -1,7 +1,7 @@
 // The pages about logins and sessions in the language of whoever reads them.
 import { memorySessionStore } from '@sallyport/authentication/session-stores'
 import t from 'tap'
-import { AUTHENTICATION_TEXTS } from '../../../plugins/authentication/src/pages/page-texts.ts'
+import { AUTHENTICATION_TEXTS } from '../../../plugins/authentication/src/pages/authentication-texts.ts'
 import { pageWordMistakes } from '../../support/page-words.ts'
 import { buildLoginApp, goThroughLogin, NAVIGATION } from '../support/login-app.ts'
 

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendPage } from '@sallyport/security-context/pages'
-import { readerLanguage } from '../pages/page-texts.ts'
+import { readerLanguage } from '../pages/authentication-texts.ts'
 import { createSealer } from '../session/seal.ts'
 import { endedPage } from '../session/session-pages.ts'
 import { originFor } from './begin-login.ts'

@@ -1,5 +1,5 @@
 import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
-import { AUTHENTICATION_TEXTS, type AuthenticationTexts } from '../pages/page-texts.ts'
+import { AUTHENTICATION_TEXTS, type AuthenticationTexts } from '../pages/authentication-texts.ts'
 
 /** What a page says that ends a login which did not succeed. */
 export interface FailedLogin {

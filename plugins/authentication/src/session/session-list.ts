@@ -5,7 +5,7 @@ import { hasTokenCode } from '../failure-kinds.ts'
 import type { SessionOwner, StoredSession } from '../stored-sessions/session-store.ts'
 import type { StoredSessions } from '../stored-sessions/stored-sessions.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
-import { AUTHENTICATION_TEXTS, deviceText } from '../pages/page-texts.ts'
+import { AUTHENTICATION_TEXTS, deviceText } from '../pages/authentication-texts.ts'
 import { deviceName } from './device-name.ts'
 import type { SessionCore } from './session-core.ts'
 

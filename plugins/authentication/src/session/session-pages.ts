@@ -1,5 +1,5 @@
 import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
-import { AUTHENTICATION_TEXTS, deviceText, type AuthenticationTexts } from '../pages/page-texts.ts'
+import { AUTHENTICATION_TEXTS, deviceText, type AuthenticationTexts } from '../pages/authentication-texts.ts'
 import { deviceName } from './device-name.ts'
 import type { LoginFacts } from './pairing.ts'
 import type { ListedSession } from './session-list.ts'
