@@ -138,6 +138,8 @@ export interface EdgeOptions {
   readonly table?: (origin: string) => RouteTableOptions
   readonly collaborators?: Partial<GatewayCollaborators>
   readonly live?: Parameters<typeof buildApp>[2]
+  /** Where it listens, for an issuer that has to know before. Default: any port. */
+  readonly port?: number
 }
 
 /** A route to the order service. */
@@ -234,7 +236,7 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     ...options.collaborators
   }
   const app = await buildApp(settings, collaborators, options.live)
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   t.after(() => app.close())
   const { port } = app.server.address() as AddressInfo
   return {
