@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { limitBody } from './body-limit.ts'
 import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
 import { ForwardedBodyTooLargeError } from './errors.ts'
+import { composeAnswer } from './compose/compose-answer.ts'
 import { forwardAsFastifyDoes, forwardPastFastify, type ForwardingParts } from './forward-request.ts'
 import { lingeringPayload } from './linger.ts'
 import type { RequestLimiter } from './rate-limits/limit-requests.ts'
@@ -70,11 +71,13 @@ export async function serveTable(
     preHandler: (request, reply, done) => {
       const route = routeOfRequest(request)
       if (route === null) reply.callNotFound()
-      else if (!forwardPastFastify({ request, reply, route }, all)) done()
+      else if (route.parts !== null || !forwardPastFastify({ request, reply, route }, all)) done()
     },
     handler: (request, reply) => {
       const route = routeOfRequest(request)
-      return route === null ? reply.callNotFound() : forwardAsFastifyDoes({ request, reply, route }, all)
+      if (route === null) return reply.callNotFound()
+      if (route.parts !== null) return composeAnswer({ ...parts, request, reply, route, parts: route.parts })
+      return forwardAsFastifyDoes({ request, reply, route }, all)
     }
   })
 }

@@ -12,8 +12,7 @@ export function explanationText({ method, url }: ExplainedRequest, explanation: 
     ['may pass', accessInWords(route.access)],
     ['proven by', strategiesText(route)],
     ...(route.stepUp === null ? [] : [['logged in', stepUpText(route.stepUp)] as const]),
-    ['goes to', `${route.upstream}: ${target}`],
-    ['credential', credentialText(route.credential)],
+    ...destinationRows(route, target),
     ['request headers', `${route.requestHeaders.pass.join(', ')}${setText(route.requestHeaders.set)}`],
     ['response headers', responseHeadersText(route)],
     ['body', `up to ${route.maxBodyBytes} bytes`],
@@ -22,6 +21,22 @@ export function explanationText({ method, url }: ExplainedRequest, explanation: 
     ['pages', corsText(route.cors)]
   ]
   return `${head}\n${alignedRows(rows.map(([name, text]) => [`  ${name}`, text]))}`
+}
+
+function destinationRows(
+  { compose, upstream, credential }: RouteDescription,
+  target: string
+): ReadonlyArray<readonly [string, string]> {
+  if (compose === null) {
+    return [
+      ['goes to', `${upstream}: ${target}`],
+      ['credential', credentialText(credential)]
+    ]
+  }
+  return compose.map(part => {
+    const decides = part.decides ? '; what it refuses is the answer' : ''
+    return [`part ${part.name}`, `${part.upstream}: ${part.target}, ${credentialText(part.credential)}${decides}`]
+  })
 }
 
 function setText(names: readonly string[]): string {

@@ -1,11 +1,12 @@
 import type { RouteAccess, StepUp } from '@sallyport/security-context'
 import type { AnswerLimits } from '../bound-call.ts'
 import { targetMistake } from '../canonical-path.ts'
+import { makeRouteWithParts, type TablePart } from '../compose/composed-parts.ts'
 import type { CorsOptions, ExchangedCredential } from '../route-options.ts'
 import { createRouteMatcher, methodsOfRoute, type RoutePattern } from '../match-route.ts'
 import { readRouteTable } from '../options.ts'
 import type { RouteTableOptions } from '../table-options.ts'
-import { makeTableRoute, rewritePath, type TableRoute } from '../table-route.ts'
+import { rewritePath, type TableRoute } from '../table-route.ts'
 import { UpstreamConnections } from '../upstream.ts'
 
 /** A route with everything that holds for it, defaults included. Says no value that a header is set to. */
@@ -22,6 +23,8 @@ export interface RouteDescription {
   readonly stepUp: StepUp | null
   readonly upstream: string
   readonly origin: string
+  /** `null`: the answer is that of the upstream. */
+  readonly compose: readonly PartDescription[] | null
   readonly credential: ExchangedCredential | 'token' | 'none'
   readonly requestHeaders: { readonly pass: readonly string[]; readonly set: readonly string[] }
   readonly responseHeaders: { readonly set: readonly string[]; readonly remove: readonly string[] }
@@ -32,6 +35,16 @@ export interface RouteDescription {
   /** Names of limits of requests. */
   readonly rateLimits: readonly string[]
   readonly cors: CorsOptions | null
+}
+
+/** A part of a composed answer. */
+export interface PartDescription {
+  readonly name: string
+  readonly decides: boolean
+  /** With the parameters of the route. */
+  readonly target: string
+  readonly upstream: string
+  readonly credential: ExchangedCredential | 'token' | 'none'
 }
 
 /** What becomes of one request. */
@@ -80,12 +93,13 @@ export function explainRequest(table: RouteTableOptions, { method, url, host }: 
 function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
   const table = readRouteTable(given)
   const { defaults, upstreams, routes } = table
+  // Opens nothing: connections are made by the first request.
+  const opened = new Map(
+    Object.entries(upstreams).map(([name, options]) => [name, new UpstreamConnections(name, options, {})])
+  )
   return routes.flatMap(route => {
-    const options = upstreams[route.upstream]
-    if (options === undefined) return []
-    // Opens nothing: connections are made by the first request.
-    const upstream = new UpstreamConnections(route.upstream, options, {})
-    const made = makeTableRoute(route, upstream, options.timeouts ?? {}, table)
+    const made = makeRouteWithParts(route, table, opened)
+    if (made === null) return []
     const { requestHeaders, responseHeaders, hosts = null, strategies = null, stepUp = null, cors = null } = route
     const description: RouteDescription = {
       name: route.name ?? route.path,
@@ -97,6 +111,8 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       stepUp,
       upstream: route.upstream,
       origin: made.origin,
+      compose:
+        made.parts === null ? null : made.parts.map(part => describedPart(part, route.compose?.[part.name]?.path)),
       credential: made.credential,
       requestHeaders: {
         pass: [...new Set(made.passing.withBody.values())].toSorted(),
@@ -114,6 +130,11 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
     }
     return [{ path: route.path, hosts: route.hosts, methods: route.methods, made, description }]
   })
+}
+
+function describedPart({ name, decides, route }: TablePart, path = ''): PartDescription {
+  const { origin, credential, upstream } = route
+  return { name, decides, target: origin + path, upstream: upstream.name, credential }
 }
 
 function lowerCaseNames(fields: Readonly<Record<string, string>> | undefined): string[] {
