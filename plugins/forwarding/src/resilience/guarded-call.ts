@@ -116,6 +116,12 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
     return true
   }
 
+  /** What is open takes no place of the bulkhead: there are limits of its own for it. */
+  upgraded(...[statusCode, headers, socket]: Parameters<AttemptReports['upgraded']>): void {
+    this.#close()
+    this.#handler.onRequestUpgrade?.(this, statusCode, headers, socket)
+  }
+
   data(chunk: Buffer): void {
     this.#handler.onResponseData?.(this, chunk)
   }
