@@ -22,6 +22,7 @@ const SCOPES = {
     'GET /orders/:orderId': 'orders:read',
     'POST /orders/:orderId/cancel': 'orders:write',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   },
@@ -34,6 +35,7 @@ const SCOPES = {
     'POST /tickets/:ticketId/accept': 'restaurants:write',
     'POST /tickets/:ticketId/cancel': 'orders:write | tickets:recover',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   },
@@ -44,6 +46,7 @@ const SCOPES = {
     'POST /deliveries/:deliveryId/pickup': 'deliveries:write',
     'POST /deliveries/:deliveryId/deliver': 'deliveries:write',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   }

@@ -1,4 +1,5 @@
 import type { ExplainedRequest, RequestExplanation, RouteDescription } from '@sallyport/forwarding/document'
+import { guardLines, targetsText } from './guard-words.ts'
 import { accessInWords, alignedRows, corsText, credentialText, stepUpText, strategiesText } from './words.ts'
 
 /** What becomes of a request, for people. */
@@ -13,6 +14,8 @@ export function explanationText({ method, url }: ExplainedRequest, explanation: 
     ['proven by', strategiesText(route)],
     ...(route.stepUp === null ? [] : [['logged in', stepUpText(route.stepUp)] as const]),
     ['goes to', `${route.upstream}: ${target}`],
+    ...(route.targets.length === 1 ? [] : [['targets', targetsText(route)] as const]),
+    ...guardLines(route).map((line, place) => [place === 0 ? 'guarded' : '', line] as const),
     ['credential', credentialText(route.credential)],
     ['request headers', `${route.requestHeaders.pass.join(', ')}${setText(route.requestHeaders.set)}`],
     ['response headers', responseHeadersText(route)],

@@ -6,6 +6,7 @@ import { createRouteMatcher, methodsOfRoute, type RoutePattern } from '../match-
 import { readRouteTable } from '../options.ts'
 import type { RouteTableOptions } from '../table-options.ts'
 import { makeTableRoute, rewritePath, type TableRoute } from '../table-route.ts'
+import type { ReadUpstream } from '../upstream-options.ts'
 import { UpstreamConnections } from '../upstream.ts'
 import type { ReadWebSocket } from '../web-socket/web-socket-options.ts'
 
@@ -22,7 +23,12 @@ export interface RouteDescription {
   /** `null`: every login will do. */
   readonly stepUp: StepUp | null
   readonly upstream: string
+  /** That of the first target. */
   readonly origin: string
+  /** Everywhere the upstream runs. */
+  readonly targets: ReadonlyArray<{ readonly name: string; readonly origin: string; readonly weight: number }>
+  /** What holds when the upstream fails; `null` for what is not wanted. */
+  readonly guards: UpstreamGuards
   readonly credential: ExchangedCredential | 'token' | 'none'
   readonly requestHeaders: { readonly pass: readonly string[]; readonly set: readonly string[] }
   readonly responseHeaders: { readonly set: readonly string[]; readonly remove: readonly string[] }
@@ -36,6 +42,12 @@ export interface RouteDescription {
   /** `null`: none of its requests may switch protocols. */
   readonly webSocket: ReadWebSocket | null
 }
+
+/** What guards an upstream, with its defaults; `null` for what is not wanted. */
+export type UpstreamGuards = {
+  readonly [Guard in GuardName]: NonNullable<ReadUpstream[Guard]> | null
+}
+type GuardName = 'healthCheck' | 'ejection' | 'retries' | 'breaker' | 'bulkhead'
 
 /** What becomes of one request. */
 export type RequestExplanation =
@@ -100,6 +112,8 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       stepUp,
       upstream: route.upstream,
       origin: made.origin,
+      targets: describedTargets(options, made.origin),
+      guards: describedGuards(options),
       credential: made.credential,
       requestHeaders: {
         pass: [...new Set(made.passing.withBody.values())].toSorted(),
@@ -118,6 +132,19 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
     }
     return [{ path: route.path, hosts: route.hosts, methods: route.methods, made, description }]
   })
+}
+
+function describedTargets({ targets }: ReadUpstream, origin: string): RouteDescription['targets'] {
+  return (targets ?? [{ origin, weight: 1 }]).map(({ name, weight, origin: at }, place) => ({
+    name: name ?? String(place + 1),
+    origin: at,
+    weight
+  }))
+}
+
+function describedGuards(options: ReadUpstream): UpstreamGuards {
+  const { healthCheck = null, ejection = null, retries = null, breaker = null, bulkhead = null } = options
+  return { healthCheck, ejection, retries, breaker, bulkhead }
 }
 
 function lowerCaseNames(fields: Readonly<Record<string, string>> | undefined): string[] {
