@@ -137,6 +137,9 @@ export interface EdgeOptions {
   /** Makes the table, given the order service's origin. */
   readonly table?: (origin: string) => RouteTableOptions
   readonly collaborators?: Partial<GatewayCollaborators>
+  readonly live?: Parameters<typeof buildApp>[2]
+  /** Where it listens, for an issuer that has to know before. Default: any port. */
+  readonly port?: number
 }
 
 /** A route to the order service. */
@@ -221,7 +224,7 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     auditTrails: options.auditTrails?.(origin, deliveries.origin) ?? [],
     ...options.settings
   }
-  const app = await buildApp(settings, {
+  const collaborators: GatewayCollaborators = {
     tokenClient: standInTokenClient(exchanges, options.tokenClient),
     keys,
     upstreamAgent,
@@ -231,8 +234,9 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
       options.table?.(origin) ??
       localTable({ orders: origin, restaurants: origin, deliveries: deliveries.origin, authServer: origin }),
     ...options.collaborators
-  })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  }
+  const app = await buildApp(settings, collaborators, options.live)
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   t.after(() => app.close())
   const { port } = app.server.address() as AddressInfo
   return {

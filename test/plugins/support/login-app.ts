@@ -1,15 +1,12 @@
-// An app with a login at an issuer that does what a test says, honest until then; and a browser that goes through it.
-import { createHash, randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+// An app with a login at an issuer that does what a test says, and a browser that goes through it.
 import authentication, {
   loginRoutes,
   sessionRoutes,
   type AuthenticationOptions,
   type LoginRoutesOptions
 } from '@sallyport/authentication'
-import securityContext, { problemDetails, type SecurityEvent } from '@sallyport/security-context'
-import { createIssuer, type TestIssuer } from '@sallyport/testing'
+import type { IssuedCertificate } from '@sallyport/local'
+import securityContext, { problemDetails, type KeySource, type SecurityEvent } from '@sallyport/security-context'
 import {
   createLoginClient,
   createTokenClient,
@@ -18,45 +15,12 @@ import {
 } from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
+import { AUDIENCE, CLIENT_ID, startLoginIssuer, type Claims, type LoginIssuer } from './login-issuer.ts'
 import { Browser, key } from './session-app.ts'
 
-export const CLIENT_ID = 'shop'
-const AUDIENCE = 'shop-api'
-const SUBJECT = 'subject-1'
+export { CLIENT_ID, type IssuerTricks, type LoginIssuer } from './login-issuer.ts'
+
 const CLIENT_SECRET = 'shop-secret'
-
-type Claims = Record<string, unknown>
-
-/** A request that the issuer got. */
-interface IssuerRequest {
-  readonly path: string
-  readonly form: URLSearchParams
-  readonly authorization: string | undefined
-}
-
-/** What the issuer does otherwise than an honest one. */
-export interface IssuerTricks {
-  /** More or other claims of the id_token; `undefined` takes one away. */
-  readonly idClaims?: Claims
-  readonly idHeader?: Claims
-  /** Makes the id_token of the claims that an honest one would have. */
-  readonly idToken?: (claims: Claims) => unknown
-  readonly accessClaims?: Claims
-  /** Answers a path instead of the issuer; `false`: the issuer does. */
-  readonly answer?: (request: IssuerRequest, response: ServerResponse) => boolean
-}
-
-/** The issuer: its tokens are those of the test kit, its endpoints listen. */
-export interface LoginIssuer {
-  readonly kit: TestIssuer
-  readonly origin: string
-  readonly requests: IssuerRequest[]
-  tricks: IssuerTricks
-  /** What the authorization request said, pushed or not. */
-  readonly asked: (location: string) => URLSearchParams
-  /** The person logs in: where the browser goes then, at the app. */
-  readonly authorize: (location: string, more?: Record<string, string | null>) => string
-}
 
 /** An app and its issuer. */
 export interface LoginApp {
@@ -74,6 +38,10 @@ export interface LoginAppOptions {
   readonly login?: Partial<Omit<LoginRoutesOptions, 'logLevel' | 'logSerializers'>>
   readonly session?: Partial<NonNullable<AuthenticationOptions['session']>>
   readonly client?: Partial<TokenClientOptions>
+  /** Keys of the issuer. Default: those of the test kit, without a request. */
+  readonly keys?: (issuer: string, clock: () => number) => KeySource
+  /** App and issuer speak TLS, for a real browser: the app at `127.0.0.1`, the issuer at `localhost`. */
+  readonly certificate?: IssuedCertificate
   readonly addRoutes?: (app: FastifyInstance) => void
 }
 
@@ -85,142 +53,21 @@ export const NAVIGATION = {
   'sec-fetch-site': 'none'
 }
 
-const halfHash = (text: string): string =>
-  createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
-
-async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims): Promise<LoginIssuer> {
-  const codes = new Map<string, URLSearchParams>()
-  const pushed = new Map<string, URLSearchParams>()
-  const server = createServer((request, response) => {
-    readForm(request).then(
-      form => answer(request, form, response),
-      () => response.destroy()
-    )
-  })
-  await new Promise<void>(resolve => {
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const kit = createIssuer({ issuer: origin, audience: AUDIENCE, clock: () => clock.ms })
-
-  function answer(request: IncomingMessage, form: URLSearchParams, response: ServerResponse): void {
-    const path = request.url ?? ''
-    const seen = { path, form, authorization: request.headers.authorization }
-    self.requests.push(seen)
-    if (self.tricks.answer?.(seen, response) === true) return
-    if (path.startsWith('/.well-known/')) {
-      sendJson(response, 200, {
-        issuer: origin,
-        token_endpoint: `${origin}/token`,
-        authorization_endpoint: `${origin}/authorize`,
-        revocation_endpoint: `${origin}/revoke`,
-        ...metadata,
-        ...(metadata['end'] === true && { end_session_endpoint: `${origin}/end-session` }),
-        ...(metadata['par'] === true && { pushed_authorization_request_endpoint: `${origin}/par` })
-      })
-    } else if (path === '/par') {
-      const requestUri = `urn:ietf:params:oauth:request_uri:${randomUUID()}`
-      pushed.set(requestUri, form)
-      sendJson(response, 201, { request_uri: requestUri, expires_in: 60 })
-    } else if (path === '/token') token(form, response)
-    else sendJson(response, 200, {})
-  }
-
-  function token(form: URLSearchParams, response: ServerResponse): void {
-    const { tricks } = self
-    const access = kit.token({
-      sub: SUBJECT,
-      client_id: CLIENT_ID,
-      scope: 'openid orders:read',
-      roles: ['CUSTOMER'],
-      ...tricks.accessClaims
-    })
-    if (form.get('grant_type') === 'refresh_token') {
-      sendJson(response, 200, {
-        access_token: access,
-        token_type: 'Bearer',
-        expires_in: 300,
-        refresh_token: randomUUID()
-      })
-      return
-    }
-    const asked = codes.get(form.get('code') ?? '')
-    codes.delete(form.get('code') ?? '')
-    const challenge = createHash('sha256')
-      .update(form.get('code_verifier') ?? '')
-      .digest('base64url')
-    if (
-      asked === undefined ||
-      asked.get('code_challenge') !== challenge ||
-      asked.get('redirect_uri') !== form.get('redirect_uri')
-    ) {
-      sendJson(response, 400, { error: 'invalid_grant' })
-      return
-    }
-    const now = Math.floor(clock.ms / 1000)
-    const claims = {
-      iss: origin,
-      sub: SUBJECT,
-      aud: CLIENT_ID,
-      client_id: undefined,
-      jti: undefined,
-      exp: now + 300,
-      iat: now,
-      auth_time: now,
-      nonce: asked.get('nonce') ?? undefined,
-      at_hash: halfHash(access),
-      amr: ['pwd'],
-      preferred_username: 'customer1',
-      ...tricks.idClaims
-    }
-    const idToken = tricks.idToken?.(claims) ?? kit.token(claims, { typ: 'JWT', ...tricks.idHeader })
-    sendJson(response, 200, {
-      access_token: access,
-      token_type: 'Bearer',
-      expires_in: 300,
-      refresh_token: `refresh-${randomUUID()}`,
-      id_token: idToken
-    })
-  }
-
-  const self: LoginIssuer = {
-    kit,
-    origin,
-    requests: [],
-    tricks: {},
-    asked: location => {
-      const query = new URL(location).searchParams
-      return pushed.get(query.get('request_uri') ?? '') ?? query
-    },
-    authorize: (location, more = {}) => {
-      const asked = self.asked(location)
-      const code = randomUUID()
-      codes.set(code, asked)
-      const answer = { code, state: asked.get('state') ?? '', iss: origin, ...more }
-      const back = new URL(asked.get('redirect_uri') ?? '')
-      for (const [name, value] of Object.entries(answer)) if (value !== null) back.searchParams.append(name, value)
-      return back.pathname + back.search
-    }
-  }
-  return self
-}
-
 /** An app as anybody would make it, with its login. */
 export async function buildLoginApp(t: Test, options: LoginAppOptions = {}): Promise<LoginApp> {
   const clock = { ms: Date.UTC(2026, 10, 26, 12) }
-  const issuer = await startLoginIssuer(t, clock, options.metadata ?? {})
+  const issuer = await startLoginIssuer(t, clock, options)
+  const { dispatcher, timeoutMs = 5000 } = options.client ?? {}
+  const reach = { timeoutMs, ...(dispatcher !== undefined && { dispatcher }) }
   const clientOptions: TokenClientOptions = {
-    metadata: async () => await discoverMetadata({ issuer: issuer.origin }),
+    metadata: async () => await discoverMetadata({ issuer: issuer.origin, ...reach }),
     clientId: CLIENT_ID,
+    ...reach,
     ...(options.client?.clientKey === undefined && { clientSecret: CLIENT_SECRET }),
     clock: () => clock.ms,
     ...options.client
   }
-  const app = Fastify()
+  const app = appFor(options.certificate)
   t.after(() => app.close())
   const events: SecurityEvent[] = []
   await app.register(securityContext)
@@ -228,7 +75,7 @@ export async function buildLoginApp(t: Test, options: LoginAppOptions = {}): Pro
   await app.register(authentication, {
     issuer: issuer.origin,
     audience: AUDIENCE,
-    keys: issuer.kit.keys,
+    keys: options.keys?.(issuer.origin, () => clock.ms) ?? issuer.kit.keys,
     clock: () => clock.ms,
     session: { tokenClient: createTokenClient(clientOptions), keys: [key('k1')], ...options.session }
   })
@@ -253,6 +100,12 @@ export async function buildLoginApp(t: Test, options: LoginAppOptions = {}): Pro
   }
 }
 
+function appFor(certificate: IssuedCertificate | undefined): FastifyInstance {
+  if (certificate === undefined) return Fastify()
+  const https = { cert: certificate.certificate, key: certificate.privateKey }
+  return Fastify({ https, forceCloseConnections: true }) as unknown as FastifyInstance
+}
+
 /** Takes a browser through the login; gives the answer of the callback. */
 export async function goThroughLogin(
   { issuer }: LoginApp,
@@ -261,14 +114,4 @@ export async function goThroughLogin(
 ): Promise<LightMyRequestResponse> {
   const begun = await browser.get(path)
   return await browser.get(issuer.authorize(String(begun.headers.location)))
-}
-
-async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
-  let text = ''
-  for await (const chunk of request) text += String(chunk)
-  return new URLSearchParams(text)
-}
-
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }

@@ -220,7 +220,7 @@ t.test('requests are pushed where the issuer takes that, and the browser carries
   const refused = await browser.get('/login')
   t.equal(refused.statusCode, 503)
   t.match(refused.headers['content-type'], 'text/html')
-  t.match(refused.body, 'href="/login"')
+  t.match(refused.body, 'href="/login?returnTo=%2F"')
   t.match(login.reasons(), ['session/success/login-succeeded', 'session/failure/login-unavailable'])
 })
 
