@@ -113,7 +113,11 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   })
   const trail = await openTrailWriter(options, writer.write, fastify.log)
   const refusals = refusalLogFor(fastify, options, writer.write)
-  const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
+  const audit = createRequestAudit(options, {
+    write: trail.write,
+    writeTogether: writer.write,
+    count: refusals.count
+  })
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)
