@@ -53,6 +53,7 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
       name: 'sallyport_routes_info',
       help: 'Version of the table of routes that is in use',
       kind: 'gauge',
+      amongWorkers: 'max',
       labels: ['version'],
       read: () => [{ labels: { version: current.slice(0, ROUTES_VERSION_LENGTH) }, value: 1 }]
     }
