@@ -184,6 +184,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   streamPauseMs: 20_000,
   loginScopes: [],
   gatewayProcesses: 1,
+  workers: 1,
   webClient: false,
   sessionStore: 'cookies',
   sessionIdleSeconds: 14_400,
