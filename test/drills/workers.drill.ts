@@ -1,6 +1,6 @@
 // Two workers of the real gateway under load: replaced, killed, and ended.
 import t from 'tap'
-import { startOidcIssuer } from '../reference-gateway/support/oidc-issuer.ts'
+import { startOidcIssuer } from '../support/oidc-issuer.ts'
 import { until } from '../support/edge.ts'
 import { isRunning, startLoad, startSupervisedGateway } from '../support/supervised-gateway.ts'
 
