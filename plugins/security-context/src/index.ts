@@ -42,7 +42,7 @@ export type {
 export type { KnownCaller } from './known-caller.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export type { StepUp } from './step-up.ts'
-export { currentPrincipal, currentRequest, followedRequest } from './context.ts'
+export { currentPrincipal, currentRequest, followedRequest, outsideRequests } from './context.ts'
 export { beginWait, countWait, endWait, spentTimesOf, type AwaitedPart } from './spent-times.ts'
 export { routesOfApp, type AppRoute } from './app-routes.ts'
 export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'

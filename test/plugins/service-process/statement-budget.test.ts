@@ -1,5 +1,5 @@
 // The time that is left of a request limits what it waits for at the database, with a real PostgreSQL.
-import securityContext, { requestDeadlines } from '@sallyport/security-context'
+import securityContext, { outsideRequests, requestDeadlines } from '@sallyport/security-context'
 import { connectDatabase } from '@sallyport/service-process'
 import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import Fastify from 'fastify'
@@ -58,6 +58,8 @@ t.test('a transaction tells the server what is left of the time of its request',
   t.match(await within(700, db => db.transaction(limitOf)), /^[4-7]\d\dms$/)
   t.equal(await within(1, db => db.transaction(limitOf)), '200ms', 'what was begun can still be stored')
   t.equal(await within(null, limitOf), '1s', 'and only for this transaction')
+  const shared = await within(1, async db => await outsideRequests(() => db.transaction(limitOf)))
+  t.equal(shared, '1s', 'what belongs to several requests has the limit of the pool')
   await t.rejects(
     within(TIME_MS, db => db.transaction(trx => trx.raw('select pg_sleep(60)'))),
     { code: '57014' },
