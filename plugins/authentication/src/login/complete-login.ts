@@ -153,13 +153,15 @@ async function redeemLogin(
 }
 
 /**
- * The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. In a store
- * it has ended already.
+ * The session that the new one takes the place of: somebody may have a copy of its cookies. In a store it has ended
+ * already.
  */
 function endPredecessor({ core }: LoginParts, request: FastifyRequest): void {
   if (core.stored !== null) return
   const cookies = core.jar.read(request.headers.cookie)
-  if (cookies.kind !== 'tokens' || cookies.refreshToken === null) return
+  if (cookies.kind !== 'tokens') return
+  core.ended.add(cookies.pairingId)
+  if (cookies.refreshToken === null) return
   core.revoker.revoke(core.refresher.forget(cookies.refreshToken), 'refresh_token', null).catch((err: unknown) => {
     request.log.warn({ err }, 'the session before this login could not be ended')
   })

@@ -16,7 +16,7 @@ export interface KnownSessions {
    */
   readonly recall: (cookies: Sealed) => RecalledSession | null
   /** Notes whose cookies these are, which were found to be of one session. */
-  readonly remember: (cookies: Sealed, caller: KnownCaller, login: LoginFacts) => void
+  readonly remember: (cookies: Sealed, session: UnsealedSession) => void
 }
 
 /** A known caller, and how its session began. */
@@ -25,11 +25,17 @@ export interface RecalledSession {
   readonly login: LoginFacts
 }
 
+/** What was in the cookies of a caller. */
+export interface UnsealedSession extends RecalledSession {
+  readonly pairingId: string
+}
+
 interface KnownSession {
   /** The refresh token stays sealed: only a refresh needs it. */
   readonly refresh: string | null
   readonly accessToken: string
   readonly login: LoginFacts
+  readonly pairingId: string
   readonly expiresAtMs: number
 }
 
@@ -45,14 +51,16 @@ export function createKnownSessions({ options, verifier, ended }: SessionCore): 
       const known = access === null ? undefined : sessions.get(access)
       if (known === undefined || known.refresh !== refresh) return null
       const caller = recallToken(verifier, known.accessToken)
-      if (caller === null || ended.has(caller.principal.sessionId)) return null
+      if (caller === null) return null
+      const { sessionId } = caller.principal
+      if (ended.has({ pairingId: known.pairingId, sessionId })) return null
       const isDue = endsSoon(caller.principal, clock(), refreshAheadSeconds, refreshSpread)
       return isDue ? null : { caller, login: known.login }
     },
-    remember({ access, refresh }, { principal, accessToken }, login) {
+    remember({ access, refresh }, { caller: { principal, accessToken }, login, pairingId }) {
       if (access === null) return
       const expiresAtMs = (principal.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
-      sessions.set(access, { refresh, accessToken, login, expiresAtMs })
+      sessions.set(access, { refresh, accessToken, login, pairingId, expiresAtMs })
       forgetOldest(sessions, other => clock() >= other.expiresAtMs)
     }
   }

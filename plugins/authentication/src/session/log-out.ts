@@ -97,7 +97,7 @@ async function usableToken(
   return renewed.accessToken
 }
 
-interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {
+interface Leaving extends Pick<TakenSession, keyof SessionTokens | 'pairingId'> {
   /**
    * Who brought the refresh token in the body, as `sourceOf` names it; `null` when it was in a cookie that we sealed.
    */
@@ -107,18 +107,17 @@ interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {
 async function endSession(
   core: SessionCore,
   request: FastifyRequest,
-  { accessToken, refreshToken, source }: Leaving
+  { accessToken, refreshToken, pairingId, source }: Leaving
 ): Promise<void> {
   const { verifier, refresher, ended, revoker } = core
-  // Only for this process's list and for the audit trail: a token that cannot be verified now is revoked all the same.
-  const principal = accessToken == null ? null : await verifier.verify(accessToken).catch(() => null)
-  request.principal = principal
-  if (typeof principal?.sessionId === 'string') ended.add(principal.sessionId)
-  const stranger = refreshToken == null || refresher.isRemembered(refreshToken) ? null : source
-  const token = refreshToken == null ? accessToken : refresher.forget(refreshToken)
-  if (token == null) return
+  if (pairingId !== null) ended.add(pairingId)
+  // Only for the audit trail: a token that cannot be verified now is revoked all the same.
+  request.principal = accessToken === null ? null : await verifier.verify(accessToken).catch(() => null)
+  const stranger = refreshToken === null || refresher.isRemembered(refreshToken) ? null : source
+  const token = refreshToken === null ? accessToken : refresher.forget(refreshToken)
+  if (token === null) return
   try {
-    await revoker.revoke(token, refreshToken == null ? 'access_token' : 'refresh_token', stranger)
+    await revoker.revoke(token, refreshToken === null ? 'access_token' : 'refresh_token', stranger)
   } catch (cause) {
     if (stranger !== null && isThrottled(cause)) {
       recordSecurityEvent(request, {

@@ -42,6 +42,9 @@ export function splitPairing(text: string): PairedToken {
   return { pairingId: text.slice(0, end), token: text.slice(end) }
 }
 
+/** The random part of a pairing, which names the session to this app. */
+export const sessionMark = (pairingId: string): string => pairingId.slice(0, PAIRING_LENGTH)
+
 /** What is known of a login by password. */
 export const BY_PASSWORD: LoginFacts = Object.freeze({
   method: 'password',

@@ -63,7 +63,9 @@ export function createSessionStrategy(core: SessionCore): Omit<Strategy, 'name'>
       const resumed = await resume(request, reply, cookies)
       const caller = resumed.caller ?? null
       const login = loginFactsIn(cookies.pairingId)
-      if (sealed.kind === 'sealed' && caller?.accessToken === cookies.accessToken) known.remember(sealed, caller, login)
+      if (sealed.kind === 'sealed' && caller?.accessToken === cookies.accessToken) {
+        known.remember(sealed, { caller, login, pairingId: cookies.pairingId })
+      }
       return { kind: 'accepted', ...resumed, login, ...renewal(request, reply, sealed) }
     } catch (error) {
       if (isSessionEnd(error)) {
@@ -93,6 +95,8 @@ export function createSessionStrategy(core: SessionCore): Omit<Strategy, 'name'>
 /** The verified token of a session, refreshed when need be. */
 function createResume({ options, verifier, refresher, ended, setCookies, clearCookies }: SessionCore) {
   let refreshAheadFromMs = 0
+  const hasEnded = ({ principal: { sessionId } }: VerifiedToken, pairingId: string): boolean =>
+    ended.has({ pairingId, sessionId })
 
   async function resume(
     request: FastifyRequest,
@@ -100,7 +104,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
     { accessToken, refreshToken, pairingId }: PresentedTokens
   ): Promise<VerifiedToken> {
     const usable = accessToken === null ? null : await verifyOrNull(verifier, accessToken)
-    if (usable !== null && ended.has(usable.principal.sessionId)) throw new SessionEndedError()
+    if (usable !== null && hasEnded(usable, pairingId)) throw new SessionEndedError()
     const now = options.clock()
     const due =
       usable === null ||
@@ -124,7 +128,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
     { refreshToken, pairingId, refusedToken }: Refreshable
   ): Promise<VerifiedToken> {
     const renewed = await refresher.refresh(refreshToken, { connection: requestConnection(request), refusedToken })
-    if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
+    if (hasEnded(renewed, pairingId)) throw new SessionEndedError()
     setCookies(request, reply, renewed.cookies(pairingId))
     const { subject } = renewed.principal
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })

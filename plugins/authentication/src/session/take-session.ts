@@ -10,6 +10,8 @@ import type { SessionCore } from './session-core.ts'
 
 /** What a request that leaves was logged in with. */
 export interface TakenSession extends Readonly<Record<keyof SessionTokens, string | null>> {
+  /** What its cookies have in common; `null` in a store. */
+  readonly pairingId: string | null
   readonly login: LoginFacts | null
   readonly idToken: string | null
   /** Whose session it was, in a store. */
@@ -20,6 +22,7 @@ export interface TakenSession extends Readonly<Record<keyof SessionTokens, strin
 export const NO_SESSION: TakenSession = Object.freeze({
   accessToken: null,
   refreshToken: null,
+  pairingId: null,
   login: null,
   idToken: null,
   owner: null
@@ -47,7 +50,7 @@ function takeCookies(core: SessionCore, request: FastifyRequest, reply: FastifyR
   }
   if (cookies.kind !== 'tokens') return NO_SESSION
   const { accessToken, refreshToken, pairingId } = cookies
-  return { ...NO_SESSION, accessToken, refreshToken, login: loginFactsIn(pairingId) }
+  return { ...NO_SESSION, accessToken, refreshToken, pairingId, login: loginFactsIn(pairingId) }
 }
 
 async function takeStored(
@@ -65,7 +68,7 @@ async function takeStored(
     const [ended] = await store.end({ kind: 'session', id: vault.idOf(found.handle) })
     if (ended === undefined) return NO_SESSION
     const { accessToken = null, refreshToken = null, login = null, idToken = null } = vault.open(ended)?.contents ?? {}
-    return { accessToken, refreshToken, login, idToken, owner: ended }
+    return { ...NO_SESSION, accessToken, refreshToken, login, idToken, owner: ended }
   } catch (cause) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
     throw withRetryAfter(new LogoutIncompleteError({ cause }))
