@@ -152,6 +152,7 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   }
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
+  if (!fastify.hasRequestDecorator('dpopKey')) fastify.decorateRequest('dpopKey', null)
   if (!fastify.hasRequestDecorator('loginFacts')) fastify.decorateRequest('loginFacts', null)
   if (session?.stored === undefined) fastify.decorateRequest('sessionData', null)
   if (!fastify.hasRequestDecorator('knownCaller')) fastify.decorateRequest('knownCaller', null)

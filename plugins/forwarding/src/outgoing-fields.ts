@@ -36,7 +36,7 @@ export function outgoingFields(
   if (route.upstream.host !== null) fields.push('host', route.upstream.host)
   fields.push(REQUEST_ID_HEADER, request.id)
   fields.push(TIMEOUT_HEADER, String(Math.max(1, Math.ceil(deadlineAtMs - performance.now()))))
-  if (token !== null) fields.push('authorization', `Bearer ${token}`)
+  if (token !== null) fields.push(...credentialFields(request, route, token))
   // Absent in an app without the security context.
   const { txn }: Partial<Pick<FastifyRequest, 'txn'>> = request
   if (txn !== undefined) fields.push(TXN_HEADER, txn)
@@ -45,6 +45,19 @@ export function outgoingFields(
   const tracing = tracingHeaders(request)
   for (const name in tracing) fields.push(name, tracing[name] ?? '')
   return fields
+}
+
+/**
+ * The fields of a credential. The caller's own token, where it is bound to a key of this process, goes with a proof for
+ * the request as the service gets it, at the first origin of the upstream.
+ * @see RFC 9449 §7.1
+ */
+function credentialFields(request: FastifyRequest, route: TableRoute, token: string): readonly string[] {
+  // Absent in an app without the security context.
+  const { dpopKey = null }: Partial<Pick<FastifyRequest, 'dpopKey'>> = request
+  if (route.credential !== 'token' || dpopKey === null) return ['authorization', `Bearer ${token}`]
+  const url = route.origin + outgoingTarget(request, route)
+  return ['authorization', `DPoP ${token}`, 'dpop', dpopKey.prove({ method: request.method, url, accessToken: token })]
 }
 
 /** Path and query of a request at the service: what was received, but for a rewritten prefix. */

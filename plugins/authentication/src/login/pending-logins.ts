@@ -18,6 +18,8 @@ export interface PendingLogin {
   readonly maxAgeSeconds: number | null
   /** Asked for: one of these, in this order. */
   readonly acrValues: readonly string[]
+  /** Opens the key that its tokens will be bound to; `null` for none. */
+  readonly dpopSecret: string | null
 }
 
 /** What a browser's cookies say of the login with one state. */
@@ -122,7 +124,7 @@ function parsePending(text: string): PendingLogin | null {
     'redirectUri',
     'returnTo'
   ].map(name => ownMember(value, name))
-  const { startedAtMs, maxAgeSeconds, acrValues } = value
+  const { startedAtMs, maxAgeSeconds, acrValues, dpopSecret = null } = value
   if (
     typeof state !== 'string' ||
     typeof nonce !== 'string' ||
@@ -133,9 +135,10 @@ function parsePending(text: string): PendingLogin | null {
     typeof startedAtMs !== 'number' ||
     (typeof maxAgeSeconds !== 'number' && maxAgeSeconds !== null) ||
     !Array.isArray(acrValues) ||
-    !acrValues.every(each => typeof each === 'string')
+    !acrValues.every(each => typeof each === 'string') ||
+    (typeof dpopSecret !== 'string' && dpopSecret !== null)
   ) {
     return null
   }
-  return { state, nonce, codeVerifier, redirectUri, returnTo, startedAtMs, maxAgeSeconds, acrValues }
+  return { state, nonce, codeVerifier, redirectUri, returnTo, startedAtMs, maxAgeSeconds, acrValues, dpopSecret }
 }

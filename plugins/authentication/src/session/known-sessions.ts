@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { KnownCaller } from '@sallyport/security-context'
+import type { DpopKey, KnownCaller } from '@sallyport/security-context'
 import { forgetOldest } from '@sallyport/security-context/mechanics'
 import { endsSoon, recallToken } from '../tokens/verified-token.ts'
 import type { SealedCookies } from './cut-cookies.ts'
@@ -23,6 +23,8 @@ export interface KnownSessions {
 export interface RecalledSession {
   readonly caller: KnownCaller
   readonly login: LoginFacts
+  /** What its tokens are bound to. */
+  readonly dpopKey: DpopKey | null
 }
 
 /** What was in the cookies of a caller. */
@@ -36,6 +38,7 @@ interface KnownSession {
   readonly accessToken: string
   readonly login: LoginFacts
   readonly pairingId: string
+  readonly dpopKey: DpopKey | null
   readonly expiresAtMs: number
 }
 
@@ -50,17 +53,17 @@ export function createKnownSessions({ options, verifier, ended }: SessionCore): 
     recall({ access, refresh }) {
       const known = access === null ? undefined : sessions.get(access)
       if (known === undefined || known.refresh !== refresh) return null
-      const caller = recallToken(verifier, known.accessToken)
+      const caller = recallToken(verifier, known.accessToken, known.dpopKey === null ? undefined : 'confirmed')
       if (caller === null) return null
       const { sessionId } = caller.principal
       if (ended.has({ pairingId: known.pairingId, sessionId })) return null
       const isDue = endsSoon(caller.principal, clock(), refreshAheadSeconds, refreshSpread)
-      return isDue ? null : { caller, login: known.login }
+      return isDue ? null : { caller, login: known.login, dpopKey: known.dpopKey }
     },
-    remember({ access, refresh }, { caller: { principal, accessToken }, login, pairingId }) {
+    remember({ access, refresh }, { caller: { principal, accessToken }, login, pairingId, dpopKey }) {
       if (access === null) return
       const expiresAtMs = (principal.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
-      sessions.set(access, { refresh, accessToken, login, pairingId, expiresAtMs })
+      sessions.set(access, { refresh, accessToken, login, pairingId, dpopKey, expiresAtMs })
       forgetOldest(sessions, other => clock() >= other.expiresAtMs)
     }
   }

@@ -7,6 +7,7 @@ import { isThrottled } from '../failure-kinds.ts'
 import { acceptsHtml, isNavigation } from '../login/page-request.ts'
 import { isReturnPath } from '../login/return-path.ts'
 import { requestConnection } from '../request-origin.ts'
+import { verifyHeldToken } from '../tokens/confirm-binding.ts'
 import { verifyOrNull } from '../tokens/verified-token.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
@@ -65,7 +66,7 @@ async function leadOnAfterLogout(
 async function endEverywhere(
   { core, directory }: { readonly core: SessionCore; readonly directory: SessionDirectory | undefined },
   request: FastifyRequest,
-  { accessToken, refreshToken, owner }: TakenSession
+  { accessToken, refreshToken, dpopKey, owner }: TakenSession
 ): Promise<void> {
   try {
     if (core.stored !== null && owner !== null) {
@@ -77,7 +78,7 @@ async function endEverywhere(
       )
     }
     if (directory !== undefined && accessToken !== null) {
-      await directory.endAll(await usableToken(core, request, { accessToken, refreshToken }))
+      await directory.endAll(await usableToken(core, request, { accessToken, refreshToken, dpopKey }))
     }
   } catch (cause) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
@@ -90,14 +91,18 @@ async function endEverywhere(
 async function usableToken(
   core: SessionCore,
   request: FastifyRequest,
-  { accessToken, refreshToken }: { readonly accessToken: string; readonly refreshToken: string | null }
+  {
+    accessToken,
+    refreshToken,
+    dpopKey
+  }: { readonly accessToken: string } & Pick<TakenSession, 'refreshToken' | 'dpopKey'>
 ): Promise<string> {
-  if (refreshToken === null || (await verifyOrNull(core.verifier, accessToken)) !== null) return accessToken
-  const renewed = await core.refresher.refresh(refreshToken, { connection: requestConnection(request) })
+  if (refreshToken === null || (await verifyOrNull(core.verifier, accessToken, dpopKey)) !== null) return accessToken
+  const renewed = await core.refresher.refresh(refreshToken, { connection: requestConnection(request), dpopKey })
   return renewed.accessToken
 }
 
-interface Leaving extends Pick<TakenSession, keyof SessionTokens | 'pairingId'> {
+interface Leaving extends Pick<TakenSession, keyof SessionTokens | 'pairingId' | 'dpopKey'> {
   /**
    * Who brought the refresh token in the body, as `sourceOf` names it; `null` when it was in a cookie that we sealed.
    */
@@ -107,12 +112,13 @@ interface Leaving extends Pick<TakenSession, keyof SessionTokens | 'pairingId'> 
 async function endSession(
   core: SessionCore,
   request: FastifyRequest,
-  { accessToken, refreshToken, pairingId, source }: Leaving
+  { accessToken, refreshToken, pairingId, dpopKey, source }: Leaving
 ): Promise<void> {
   const { verifier, refresher, ended, revoker } = core
   if (pairingId !== null) ended.add(pairingId)
   // Only for the audit trail: a token that cannot be verified now is revoked all the same.
-  request.principal = accessToken === null ? null : await verifier.verify(accessToken).catch(() => null)
+  request.principal =
+    accessToken === null ? null : await verifyHeldToken(verifier, accessToken, dpopKey).catch(() => null)
   const stranger = refreshToken === null || refresher.isRemembered(refreshToken) ? null : source
   const token = refreshToken === null ? accessToken : refresher.forget(refreshToken)
   if (token === null) return
