@@ -32,6 +32,7 @@ async function edgeLogins(
       client: loginClient,
       scope: settings.loginScopes.join(' '),
       backchannelLogout: settings.backchannelLogout,
+      dpop: settings.loginDpop,
       clockToleranceSeconds: settings.clockToleranceSeconds
     })
   }

@@ -40,6 +40,12 @@ export const sessionSettings = {
     'How long one gateway has the refresh of a session in a store to itself, in ms; 10000 is enough at an authorization ' +
       'server that repeats its answer to a used refresh token.'
   ),
+  loginDpop: Type.Boolean({
+    default: false,
+    description:
+      'Binds the access tokens of each session that begins at the issuer to a key of its own (DPoP, RFC 9449); the ' +
+      'issuer has to take proofs by ES256.'
+  }),
   backchannelLogout: Type.Boolean({
     default: false,
     description: 'Takes notices of logouts from the issuer at `POST /logout/backchannel`; needs a store of sessions.'
@@ -88,6 +94,7 @@ export function sessionSettingsMistakes(settings: CheckedSessionSettings): strin
   if (settings.sessionIdleSeconds > settings.sessionAbsoluteSeconds) {
     mistakes.push('sessionIdleSeconds: longer than sessionAbsoluteSeconds')
   }
+  if (settings.loginDpop && loginScopes.length === 0) mistakes.push('loginDpop: there is no login, set loginScopes')
   if (settings.backchannelLogout && (sessionStore === 'cookies' || loginScopes.length === 0)) {
     mistakes.push('backchannelLogout: needs loginScopes and a sessionStore other than cookies')
   }

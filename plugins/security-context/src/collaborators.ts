@@ -52,11 +52,11 @@ export interface DpopKey {
   /** `jkt`: its RFC 7638 thumbprint. */
   readonly thumbprint: () => string
   /** A proof for one request. @see RFC 9449 §4.2 */
-  readonly prove: (request: ProvenRequest) => string
+  readonly prove: (request: ProofTarget) => string
 }
 
 /** What a proof is made for. */
-export interface ProvenRequest {
+export interface ProofTarget {
   readonly method: string
   /** Absolute; query and fragment are left out of the proof. */
   readonly url: string

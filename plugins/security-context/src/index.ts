@@ -32,7 +32,7 @@ export type {
   LoginClient,
   LoginIssuer,
   LoginTokens,
-  ProvenRequest,
+  ProofTarget,
   SessionDirectory,
   SessionSummary,
   StatusReference,

@@ -46,7 +46,7 @@ export function createClientRequests(options: ReturnType<typeof readTokenClientO
   async function postOnce(
     endpoint: string,
     parameters: RequestParameters,
-    dpopKey: DpopKey | undefined
+    proofHeader: { readonly dpop?: string }
   ): Promise<EndpointAnswer> {
     const { metadata, method } = await asClient()
     const proof = proveClient(options, metadata.issuer, method)
@@ -60,9 +60,7 @@ export function createClientRequests(options: ReturnType<typeof readTokenClientO
         method: 'POST',
         headers: {
           ...proof.headers,
-          ...(dpopKey !== undefined && {
-            dpop: dpopKey.prove({ method: 'POST', url: endpoint, ...nonces.for(endpoint) })
-          }),
+          ...proofHeader,
           accept: 'application/json',
           'content-type': 'application/x-www-form-urlencoded'
         },
@@ -81,10 +79,16 @@ export function createClientRequests(options: ReturnType<typeof readTokenClientO
   return {
     metadata: async () => (await asClient()).metadata,
     async post(endpoint, parameters, dpopKey) {
-      const answer = await postOnce(endpoint, parameters, dpopKey)
-      const isNew = nonces.note(endpoint, answer)
-      if (dpopKey === undefined || !isNew || !asksForNonce(answer)) return answer
-      const repeated = await postOnce(endpoint, parameters, dpopKey)
+      if (dpopKey === undefined) return await postOnce(endpoint, parameters, {})
+      const postWith = async (nonce: string | undefined): Promise<EndpointAnswer> => {
+        const dpop = dpopKey.prove({ method: 'POST', url: endpoint, ...defined({ nonce }) })
+        return await postOnce(endpoint, parameters, { dpop })
+      }
+      const used = nonces.latest(endpoint)
+      const answer = await postWith(used)
+      const nonce = nonces.note(endpoint, answer)
+      if (nonce === undefined || nonce === used || !asksForNonce(answer)) return answer
+      const repeated = await postWith(nonce)
       nonces.note(endpoint, repeated)
       return repeated
     }

@@ -4,9 +4,9 @@ import type { EndpointAnswer } from './endpoint-answer.ts'
 /** The nonces that endpoints want to see in proofs. */
 export interface EndpointNonces {
   /** The one that the endpoint gave last. */
-  readonly for: (endpoint: string) => { readonly nonce?: string }
-  /** Keeps the nonce of an answer; whether it has another one than before. */
-  readonly note: (endpoint: string, answer: Pick<EndpointAnswer, 'dpopNonce'>) => boolean
+  readonly latest: (endpoint: string) => string | undefined
+  /** Keeps the nonce of an answer, and gives it. */
+  readonly note: (endpoint: string, answer: Pick<EndpointAnswer, 'dpopNonce'>) => string | undefined
 }
 
 /** @see RFC 9449 §8.1 */
@@ -16,14 +16,11 @@ const NONCE_FORM = /^[\x21\x23-\x5b\x5d-\x7e]{1,1024}$/
 export function createEndpointNonces(): EndpointNonces {
   const kept = new Map<string, string>()
   return {
-    for: endpoint => {
-      const nonce = kept.get(endpoint)
-      return nonce === undefined ? {} : { nonce }
-    },
+    latest: endpoint => kept.get(endpoint),
     note: (endpoint, { dpopNonce: nonce }) => {
-      if (typeof nonce !== 'string' || !NONCE_FORM.test(nonce) || kept.get(endpoint) === nonce) return false
+      if (typeof nonce !== 'string' || !NONCE_FORM.test(nonce)) return undefined
       kept.set(endpoint, nonce)
-      return true
+      return nonce
     }
   }
 }

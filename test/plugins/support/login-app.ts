@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import authentication, {
   loginRoutes,
   sessionRoutes,
+  verifyDpopProof,
   type AuthenticationOptions,
   type LoginRoutesOptions
 } from '@sallyport/authentication'
@@ -32,6 +33,7 @@ interface IssuerRequest {
   readonly path: string
   readonly form: URLSearchParams
   readonly authorization: string | undefined
+  readonly dpop: string | string[] | undefined
 }
 
 /** What the issuer does otherwise than an honest one. */
@@ -42,6 +44,8 @@ export interface IssuerTricks {
   /** Makes the id_token of the claims that an honest one would have. */
   readonly idToken?: (claims: Claims) => unknown
   readonly accessClaims?: Claims
+  /** More members of `cnf`, where a key was proven. */
+  readonly confirmation?: Claims
   /** Answers a path instead of the issuer; `false`: the issuer does. */
   readonly answer?: (request: IssuerRequest, response: ServerResponse) => boolean
 }
@@ -109,7 +113,8 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
 
   function answer(request: IncomingMessage, form: URLSearchParams, response: ServerResponse): void {
     const path = request.url ?? ''
-    const seen = { path, form, authorization: request.headers.authorization }
+    const { authorization, dpop } = request.headers
+    const seen = { path, form, authorization, dpop }
     self.requests.push(seen)
     if (self.tricks.answer?.(seen, response) === true) return
     if (path.startsWith('/.well-known/')) {
@@ -119,6 +124,7 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
         authorization_endpoint: `${origin}/authorize`,
         revocation_endpoint: `${origin}/revoke`,
         ...metadata,
+        ...(metadata['dpop'] === true && { dpop_signing_alg_values_supported: ['ES256'] }),
         ...(metadata['end'] === true && { end_session_endpoint: `${origin}/end-session` }),
         ...(metadata['par'] === true && { pushed_authorization_request_endpoint: `${origin}/par` })
       })
@@ -126,23 +132,30 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
       const requestUri = `urn:ietf:params:oauth:request_uri:${randomUUID()}`
       pushed.set(requestUri, form)
       sendJson(response, 201, { request_uri: requestUri, expires_in: 60 })
-    } else if (path === '/token') token(form, response)
+    } else if (path === '/token') token(seen, response)
     else sendJson(response, 200, {})
   }
 
-  function token(form: URLSearchParams, response: ServerResponse): void {
+  function token({ form, dpop }: IssuerRequest, response: ServerResponse): void {
     const { tricks } = self
+    const proof = dpop === undefined ? null : provenKey(dpop)
+    if (proof?.kind === 'invalid') {
+      sendJson(response, 400, { error: 'invalid_dpop_proof' })
+      return
+    }
     const access = kit.token({
       sub: SUBJECT,
       client_id: CLIENT_ID,
       scope: 'openid orders:read',
       roles: ['CUSTOMER'],
+      ...(proof !== null && { cnf: { jkt: proof.proof.thumbprint, ...tricks.confirmation } }),
       ...tricks.accessClaims
     })
+    const tokenType = proof === null ? 'Bearer' : 'DPoP'
     if (form.get('grant_type') === 'refresh_token') {
       sendJson(response, 200, {
         access_token: access,
-        token_type: 'Bearer',
+        token_type: tokenType,
         expires_in: 300,
         refresh_token: randomUUID()
       })
@@ -153,8 +166,10 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
     const challenge = createHash('sha256')
       .update(form.get('code_verifier') ?? '')
       .digest('base64url')
+    const boundTo = asked?.get('dpop_jkt') ?? null
     if (
       asked === undefined ||
+      (boundTo !== null && boundTo !== proof?.proof.thumbprint) ||
       asked.get('code_challenge') !== challenge ||
       asked.get('redirect_uri') !== form.get('redirect_uri')
     ) {
@@ -180,12 +195,15 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
     const idToken = tricks.idToken?.(claims) ?? kit.token(claims, { typ: 'JWT', ...tricks.idHeader })
     sendJson(response, 200, {
       access_token: access,
-      token_type: 'Bearer',
+      token_type: tokenType,
       expires_in: 300,
       refresh_token: `refresh-${randomUUID()}`,
       id_token: idToken
     })
   }
+
+  const provenKey = (dpop: string | string[]) =>
+    verifyDpopProof(dpop, { method: 'POST', url: `${origin}/token`, nowSeconds: clock.ms / 1000 })
 
   const self: LoginIssuer = {
     kit,

@@ -58,7 +58,11 @@ const SCOPES = 'orders:read orders:write'
 const CLIENT = { client_id: 'shop', client_secret: 'shop-secret-shop-secret-shop-secret' }
 
 /** Starts an issuer that knows two resources, a client of its own, and those that log people in. */
-export async function startOidcIssuer(t: Test, clients: readonly LoginClientMetadata[] = []): Promise<OidcIssuer> {
+export async function startOidcIssuer(
+  t: Test,
+  clients: readonly LoginClientMetadata[] = [],
+  features: Readonly<Record<string, unknown>> = {}
+): Promise<OidcIssuer> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
@@ -105,6 +109,7 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true },
+      ...features,
       resourceIndicators: {
         enabled: true,
         defaultResource: () => RESOURCE,

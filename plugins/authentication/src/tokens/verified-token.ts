@@ -1,7 +1,7 @@
 import type { DpopKey, KnownCaller, Principal, TokenSet } from '@sallyport/security-context'
 import { isRefusal } from '../failure-kinds.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
-import { verifyHeldToken } from './confirm-binding.ts'
+import { verifyHeldToken } from './verify-held-token.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
 /** A token that was verified just now. */

@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { addSession, CHECK_TIME, countYes, type SessionStoreCheck } from './session-store-check.ts'
 
-const NOBODY = { kind: 'session', id: 'nobody' } as const
+const NOBODYS_SESSION = { kind: 'session', id: 'nobody' } as const
 
 /** What is kept, for how long, and the data of the app. */
 export const KEEPING_CHECKS: readonly SessionStoreCheck[] = [
@@ -71,11 +71,11 @@ export const KEEPING_CHECKS: readonly SessionStoreCheck[] = [
       const expired = await addSession(store, { expiresAtMs: CHECK_TIME + 1 })
       const live = await addSession(store, { expiresAtMs: CHECK_TIME + 2 })
       const use = { key: expired.id, nowMs: CHECK_TIME, untilMs: CHECK_TIME + 2 }
-      await store.endOnce(NOBODY, use)
+      await store.endOnce(NOBODYS_SESSION, use)
       while ((await store.removeExpired(CHECK_TIME + 1, 1)) > 0);
       equal((await store.find(live.id, CHECK_TIME + 1))?.id, live.id)
       equal(await store.find(expired.id, CHECK_TIME + 1), null)
-      equal(await store.endOnce(NOBODY, { ...use, nowMs: CHECK_TIME + 1 }), null)
+      equal(await store.endOnce(NOBODYS_SESSION, { ...use, nowMs: CHECK_TIME + 1 }), null)
     }
   }
 ]
