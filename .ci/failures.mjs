@@ -2,6 +2,8 @@
 
 /** The header that npm prints before a script of the project. */
 const STEP = /^> sallyport@\S+ (\S+)$/gm
+/** What `npm run verify` prints after each of its steps. */
+const ENDED = /^# step (.+) ended with exit code (\d+) after \d+ s$/gm
 const LAST_LINES = 30
 /** Members of a diagnostic that say the least for their length. */
 const LONG_MEMBERS = new Set(['source', 'stack', 'args', 'command', 'stdio', 'cwd', 'externalID'])
@@ -13,11 +15,27 @@ const LONG_MEMBERS = new Set(['source', 'stack', 'args', 'command', 'stdio', 'cw
  * @returns {string[][]}
  */
 export function failuresIn(report, status) {
-  const tests = failingTests(report)
-  const step = lastStep(report)
-  if (status === '0' || failingTests(step.output).length > 0) return tests
-  const lines = step.output.trimEnd().split('\n').slice(-LAST_LINES)
-  return [...tests, [`${step.name} ended with exit code ${status}; its last lines:`, ...lines.map(line => `  ${line}`)]]
+  if (status === '0') return failingTests(report)
+  const ended = endedSteps(report)
+  const failed = ended.length > 0 ? ended.filter(step => step.status !== '0') : [{ ...lastStep(report), status }]
+  const silent = failed.filter(({ output }) => failingTests(output).length === 0)
+  return [...failingTests(report), ...silent.map(lastLines)]
+}
+
+function lastLines({ name, status, output }) {
+  const lines = output.trimEnd().split('\n').slice(-LAST_LINES)
+  return [`${name} ended with exit code ${status}; its last lines:`, ...lines.map(line => `  ${line}`)]
+}
+
+/** The steps of `npm run verify`, whose outputs stand whole one after another. */
+function endedSteps(report) {
+  const steps = []
+  let start = 0
+  for (const match of report.matchAll(ENDED)) {
+    steps.push({ name: `npm run ${match[1]}`, status: match[2], output: report.slice(start, match.index) })
+    start = match.index + match[0].length + 1
+  }
+  return steps
 }
 
 /**

@@ -12,9 +12,8 @@ let failed = 0
 while (given.length > 0) {
   const [file, status] = given.splice(0, 2)
   const report = readFileSync(file, 'utf8')
-  const totals = [...report.matchAll(/^# \{ total: \d+(?:, pass: (\d+))?(?:, fail: (\d+))?.*\}$/gm)].at(-1)
-  const passedHere = Number(totals?.[1] ?? 0)
-  const failedHere = Number(totals?.[2] ?? 0)
+  const totals = [...report.matchAll(/^# \{ total: \d+(?:, pass: (\d+))?(?:, fail: (\d+))?.*\}$/gm)]
+  const [passedHere, failedHere] = [1, 2].map(count => totals.reduce((sum, run) => sum + Number(run[count] ?? 0), 0))
   passed += passedHere
   failed += status === '0' && passedHere > 0 ? failedHere : Math.max(failedHere, 1)
   failures.push(...failuresIn(report, status))

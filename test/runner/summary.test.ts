@@ -111,6 +111,29 @@ t.test('a step that failed after tests that passed is the one that is shown', as
   ])
 })
 
+t.test('all runs of a report are counted', async t => {
+  t.strictSame(summarize(t, [`${PASSING}${PASSING}`, 0]), { lines: ['6 passed, 0 failed'], status: 0 })
+})
+
+t.test('of steps that ran beside each other each that failed is shown, with its own last lines', async t => {
+  const step = (name: string, output: string, status: number): string =>
+    `# step ${name} begins\n> sallyport@0.1.0 ${name}\n${output}\n# step ${name} ended with exit code ${status} after 1 s\n`
+  const { lines } = summarize(t, [
+    `${step('lint', 'src/a.ts: not pretty', 1)}${step('test', PASSING, 0)}${step('changes', 'DOES NOT WORK', 2)}`,
+    1
+  ])
+  t.strictSame(
+    lines.filter(line => !/^ +[#>]/.test(line)),
+    [
+      'npm run lint ended with exit code 1; its last lines:',
+      '  src/a.ts: not pretty',
+      'npm run changes ended with exit code 2; its last lines:',
+      '  DOES NOT WORK',
+      '3 passed, 1 failed'
+    ]
+  )
+})
+
 t.test('many failures share sixty lines', async t => {
   const failures = Array.from({ length: 30 }, () => UNEQUAL.replace('1..2', '')).join('\n')
   const { lines } = summarize(t, [reportOf(failures), 1])

@@ -47,6 +47,7 @@ const files = given.filter(argument => !argument.startsWith('-'))
 const run = files.length > 0 ? files : [`--timeout=${PROCESS_TIMEOUT_SECONDS}`, ...entries()]
 const { NODE_OPTIONS: own = '' } = process.env
 const environment = {
+  SALLYPORT_TEST_CLUSTER: join(ROOT, `.sallyport/test-cluster-${process.pid}`),
   NODE_COMPILE_CACHE: COMPILE_CACHE,
   NODE_OPTIONS: `${own} --import=${LEAN_PROCESS}`,
   SALLYPORT_TEST_NODE_OPTIONS: own
@@ -56,7 +57,11 @@ const tap = spawn('tap', ['run', ...environmentOptions, ...options, ...run], {
   cwd: ROOT,
   stdio: 'inherit',
   // Else the scripts before and after the tests would be the ones whose coverage is collected and told.
-  env: { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' }
+  env: {
+    ...process.env,
+    SALLYPORT_TEST_CLUSTER: environment.SALLYPORT_TEST_CLUSTER,
+    _TAPJS_PROCESSINFO_COVERAGE_: '0'
+  }
 })
 const [code] = (await once(tap, 'exit')) as [number | null]
 process.exitCode = code ?? 1
