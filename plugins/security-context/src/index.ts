@@ -178,8 +178,8 @@ const REQUEST_SLOTS = [
 ] as const
 
 /**
- * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`,
- * `dpopKey`, `knownCaller`, `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its
+ * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`, `dpopKey`,
+ * `knownCaller`, `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its
  * request (`X-Request-Id`), and makes the request reachable from deep code ({@link currentPrincipal}). Register it
  * first.
  * A slot that the app decorated itself is left as it is.
