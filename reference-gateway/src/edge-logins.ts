@@ -1,6 +1,6 @@
 import { loginRoutes, sessionRoutes } from '@sallyport/authentication'
 import type { LiveSettings } from '@sallyport/configuration'
-import type { LoginClient, SessionDirectory } from '@sallyport/security-context'
+import type { KeySource, LoginClient, SessionDirectory } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Static } from 'typebox'
@@ -15,13 +15,15 @@ export interface EdgeLoginsOptions {
   readonly live: LiveSettings<Static<typeof settingsSchema>> | undefined
   /** Left out: there is the login with a password only. */
   readonly loginClient: LoginClient | undefined
+  /** Keys of the issuer that people log in at. */
+  readonly keys: KeySource
   readonly sessionDirectory: SessionDirectory | undefined
 }
 
 /** Logins and sessions of browsers: with a password, and at the issuer where settings say so. */
 async function edgeLogins(
   fastify: FastifyInstance,
-  { settings, live, loginClient, sessionDirectory }: EdgeLoginsOptions
+  { settings, live, loginClient, keys, sessionDirectory }: EdgeLoginsOptions
 ): Promise<void> {
   await fastify.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })
   if (sessionDirectory !== undefined) await fastify.register(sessionsNeedSession)
@@ -30,6 +32,7 @@ async function edgeLogins(
   if (hasIssuerLogin) {
     await fastify.register(loginRoutes, {
       client: loginClient,
+      keys,
       scope: settings.loginScopes.join(' '),
       backchannelLogout: settings.backchannelLogout,
       dpop: settings.loginDpop,

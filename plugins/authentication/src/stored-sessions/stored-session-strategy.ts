@@ -74,7 +74,7 @@ export function createStoredSessionStrategy(
   async function resume(request: FastifyRequest, open: OpenSession): Promise<ResumedSession> {
     const usable = await verifyOrNull(verifier, open.contents.accessToken, open.dpopKey)
     const now = options.clock()
-    const ahead = usable !== null && endsSoon(usable.principal, now, options.refreshAheadSeconds)
+    const ahead = usable !== null && endsSoon(usable.principal, now, options.refreshAheadSeconds, options.refreshSpread)
     if (usable !== null) {
       const { refreshToken } = open.contents
       // Whoever is about to get a new token does not hold up those whose token is still good.
