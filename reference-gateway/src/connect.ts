@@ -87,6 +87,7 @@ export async function connectGateway(
     upstreamAgent,
     tracing,
     checks: { ...checks, ...sessions?.checks },
+    ...(context.rememberOnce !== null && { proofReplays: { record: context.rememberOnce } }),
     ...defined({
       issuerAgent,
       db: db ?? undefined,

@@ -13,7 +13,7 @@ import t, { type Test } from 'tap'
 import { oneRoute, startEdge, type Edge } from '../support/edge.ts'
 import { freePort } from '../support/free-port.ts'
 import { fetchingBrowser } from './support/fetching-browser.ts'
-import { ACR_VALUES, RESOURCE, startOidcIssuer } from './support/oidc-issuer.ts'
+import { ACR_VALUES, RESOURCE, startOidcIssuer } from '../support/oidc-issuer.ts'
 
 const NAVIGATION = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
 const SECRET = 'web-secret-web-secret-web-secret-web'
@@ -50,7 +50,7 @@ async function startShop(
     response_types: ['code'],
     id_token_signed_response_alg: 'ES256'
   }
-  const provider = await startOidcIssuer(t, [registration], features)
+  const provider = await startOidcIssuer(t, [registration], { features })
   const { issuer } = provider
   const keys = createJwksKeySource({ jwksUri: `${issuer}/jwks` })
   t.teardown(() => keys.close())

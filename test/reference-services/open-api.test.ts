@@ -22,6 +22,7 @@ const SCOPES = {
     'GET /orders/:orderId': 'orders:read',
     'POST /orders/:orderId/cancel': 'orders:write',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   },
@@ -30,20 +31,24 @@ const SCOPES = {
     'GET /restaurants/:restaurantId/menu': 'restaurants:read',
     'PUT /restaurants/:restaurantId/menu': 'restaurants:write',
     'GET /restaurants/:restaurantId/tickets': 'restaurants:read',
+    'GET /tickets/of-order/:orderId': 'restaurants:read',
     'POST /tickets': 'orders:write | tickets:recover',
     'POST /tickets/:ticketId/accept': 'restaurants:write',
     'POST /tickets/:ticketId/cancel': 'orders:write | tickets:recover',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   },
   deliveries: {
     'GET /deliveries': 'deliveries:read',
+    'GET /deliveries/of-order/:orderId': 'deliveries:read',
     'POST /deliveries': 'restaurants:write | deliveries:recover',
     'POST /deliveries/:deliveryId/accept': 'deliveries:write',
     'POST /deliveries/:deliveryId/pickup': 'deliveries:write',
     'POST /deliveries/:deliveryId/deliver': 'deliveries:write',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   }

@@ -93,6 +93,14 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       admin: 200
     },
     {
+      route: 'GET /audit/personal',
+      url: '/audit/personal',
+      wrongRole: { user: 'customer1', scope: 'audit:personal' },
+      wrongScope: { user: 'admin1', scope: 'audit:read' },
+      owner: { user: 'admin1', scope: 'audit:personal', status: 200 },
+      admin: 403
+    },
+    {
       // What is asked is wrong, because the answer would not end.
       route: 'GET /audit/live',
       url: '/audit/live?after=x',
@@ -145,6 +153,15 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       admin: 200
     },
     {
+      route: 'GET /tickets/of-order/:orderId',
+      url: `/tickets/of-order/${open.orderId}`,
+      wrongRole: 'courier1',
+      wrongScope: { user: 'customer1', scope: 'restaurants:write orders:read' },
+      stranger: { user: 'customer2', status: 404 },
+      owner: { user: 'customer1', status: 200 },
+      admin: 200
+    },
+    {
       route: 'POST /tickets',
       url: '/tickets',
       body: newTicket,
@@ -183,6 +200,14 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       admin: 200
     },
     {
+      route: 'GET /audit/personal',
+      url: '/audit/personal',
+      wrongRole: { user: 'customer1', scope: 'audit:personal' },
+      wrongScope: { user: 'admin1', scope: 'audit:read' },
+      owner: { user: 'admin1', scope: 'audit:personal', status: 200 },
+      admin: 403
+    },
+    {
       // What is asked is wrong, because the answer would not end.
       route: 'GET /audit/live',
       url: '/audit/live?after=x',
@@ -207,6 +232,15 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       wrongRole: 'customer1',
       wrongScope: { user: 'courier1', scope: 'deliveries:write' },
       owner: { user: 'courier1', status: 200 },
+      admin: 200
+    },
+    {
+      route: 'GET /deliveries/of-order/:orderId',
+      url: `/deliveries/of-order/${pickedUp.orderId}`,
+      wrongRole: 'restaurant1',
+      wrongScope: { user: 'customer2', scope: 'deliveries:write orders:read' },
+      stranger: { user: 'customer1', status: 404 },
+      owner: { user: 'customer2', status: 200 },
       admin: 200
     },
     {
@@ -253,6 +287,14 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       wrongScope: { user: 'admin1', scope: 'deliveries:read' },
       owner: { user: 'admin1', status: 200 },
       admin: 200
+    },
+    {
+      route: 'GET /audit/personal',
+      url: '/audit/personal',
+      wrongRole: { user: 'customer1', scope: 'audit:personal' },
+      wrongScope: { user: 'admin1', scope: 'audit:read' },
+      owner: { user: 'admin1', scope: 'audit:personal', status: 200 },
+      admin: 403
     },
     {
       // What is asked is wrong, because the answer would not end.
@@ -366,6 +408,14 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       wrongScope: { user: 'admin1', scope: 'config:read' },
       owner: { user: 'admin1', status: 200 },
       admin: 200
+    },
+    {
+      route: 'GET /audit/personal',
+      url: '/audit/personal',
+      wrongRole: { user: 'customer1', scope: 'audit:personal' },
+      wrongScope: { user: 'admin1', scope: 'audit:read' },
+      owner: { user: 'admin1', scope: 'audit:personal', status: 200 },
+      admin: 403
     },
     {
       // What is asked is wrong, because the answer would not end.

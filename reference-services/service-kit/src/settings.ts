@@ -1,4 +1,4 @@
-import { auditTrailSettings } from '@sallyport/audit-log'
+import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
 import { furtherIssuersSettings } from '@sallyport/authentication'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { processSettings, type ProcessPorts } from '@sallyport/service-process'
@@ -74,6 +74,11 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
 
 /** The settings of every service as values. */
 export type ServiceSettings = DeepReadonly<Static<TObject<ReturnType<typeof serviceSettings>>>>
+
+/** Checks of these settings that a schema cannot express: one sentence per mistake, without secrets. */
+export function serviceSettingsMistakes(settings: ServiceSettings): string[] {
+  return auditTrailMistakes(settings)
+}
 
 /**
  * The settings of a service with recovery, to be spread into its schema: from which age recovery takes up unfinished

@@ -89,7 +89,7 @@ export function createBeginLogin(parts: LoginParts) {
       recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'return-path-refused' })
       throw new ReturnPathError()
     }
-    return {
+    const login = {
       state: freshSecret(),
       nonce: freshSecret(),
       codeVerifier: freshSecret(),
@@ -98,8 +98,11 @@ export function createBeginLogin(parts: LoginParts) {
       startedAtMs: core.options.clock(),
       maxAgeSeconds: maxAge === undefined ? null : Number(maxAge),
       acrValues: acrValues === undefined ? [] : acrValues.split(' '),
-      dpopSecret: options.dpop ? newDpopSecret() : null
+      dpopSecret: options.dpop ? newDpopSecret() : null,
+      uiLocales: request.query.ui_locales ?? null
     }
+    request.attemptedLogin = login
+    return login
   }
 }
 

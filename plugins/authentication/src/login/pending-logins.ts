@@ -20,7 +20,12 @@ export interface PendingLogin {
   readonly acrValues: readonly string[]
   /** Opens the key that its tokens will be bound to; `null` for none. */
   readonly dpopSecret: string | null
+  /** Languages that the pages of this login were asked for in; `null`: nobody did. */
+  readonly uiLocales: string | null
 }
+
+/** What of a login its page of a failure needs: no secret of it. */
+export type AttemptedLogin = Pick<PendingLogin, 'returnTo' | 'maxAgeSeconds' | 'acrValues' | 'uiLocales'>
 
 /** What a browser's cookies say of the login with one state. */
 export type FoundLogin =
@@ -124,7 +129,7 @@ function parsePending(text: string): PendingLogin | null {
     'redirectUri',
     'returnTo'
   ].map(name => ownMember(value, name))
-  const { startedAtMs, maxAgeSeconds, acrValues, dpopSecret = null } = value
+  const { startedAtMs, maxAgeSeconds, acrValues, dpopSecret = null, uiLocales = null } = value
   if (
     typeof state !== 'string' ||
     typeof nonce !== 'string' ||
@@ -136,9 +141,11 @@ function parsePending(text: string): PendingLogin | null {
     (typeof maxAgeSeconds !== 'number' && maxAgeSeconds !== null) ||
     !Array.isArray(acrValues) ||
     !acrValues.every(each => typeof each === 'string') ||
-    (typeof dpopSecret !== 'string' && dpopSecret !== null)
+    (typeof dpopSecret !== 'string' && dpopSecret !== null) ||
+    (typeof uiLocales !== 'string' && uiLocales !== null)
   ) {
     return null
   }
-  return { state, nonce, codeVerifier, redirectUri, returnTo, startedAtMs, maxAgeSeconds, acrValues, dpopSecret }
+  const asked = { maxAgeSeconds, acrValues, uiLocales }
+  return { state, nonce, codeVerifier, redirectUri, returnTo, startedAtMs, dpopSecret, ...asked }
 }

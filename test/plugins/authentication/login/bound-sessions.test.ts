@@ -2,7 +2,7 @@
 import { verifyDpopProof } from '@sallyport/authentication'
 import { memorySessionStore } from '@sallyport/authentication/session-stores'
 import t, { type Test } from 'tap'
-import { buildLoginApp, goThroughLogin, type LoginApp, type LoginAppOptions } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, type LoginApp, type LoginAppOptions } from '../../../support/login-app.ts'
 import { Browser, codeOf } from '../../support/session-app.ts'
 
 const PLACES: Record<string, () => NonNullable<LoginAppOptions['session']>> = {
