@@ -23,6 +23,8 @@ const INSERT_AGAIN = {
   text: `${ALL_ROWS} where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
 }
 
+const INSERT_WITHIN = { name: 'sallyport-audit-insert-within', text: ALL_ROWS.replaceAll(/\$\d+/g, '?') }
+
 /**
  * Inserts rows by one statement, in a transaction of its own. The statement has one array for each column, so its text
  * is the same for any number of rows. Rejects after `timeoutMs`: the rows may still arrive, and then they are true and
@@ -35,6 +37,19 @@ export async function insertTogether(db: Knex, records: readonly AuditRecord[], 
 /** As {@link insertTogether}, but leaves out rows that were sealed and may have been pruned since. */
 export async function insertAgain(db: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {
   await runInsert(db, INSERT_AGAIN, records, timeoutMs)
+}
+
+/**
+ * Inserts rows by one statement, in the transaction of a caller.
+ * @param timeoutMs after this the insert is given up, and the connection of the transaction is not used again
+ */
+export async function insertTogetherWithin(
+  trx: Knex,
+  records: readonly AuditRecord[],
+  timeoutMs: number
+): Promise<void> {
+  const { name, text } = INSERT_WITHIN
+  await trx.raw(text, columnTexts(records)).options({ name }).timeout(timeoutMs)
 }
 
 async function runInsert(
