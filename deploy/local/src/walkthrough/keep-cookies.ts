@@ -8,7 +8,7 @@ export interface PersonsClient {
 }
 
 const NAVIGATION = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
-const HIDDEN = /<input type="hidden" name="([^"]*)" value="([^"]*)">/g
+const HIDDEN_FIELD = /<input type="hidden" name="([^"]*)" value="([^"]*)">/g
 const ACTION = /<form method="post" action="([^"]*)">/
 
 /** Makes a client with no cookies. */
@@ -37,7 +37,7 @@ export function keepCookies(transcript: Transcript): PersonsClient {
     open: async (url, headers = {}) => await send({ url, headers }),
     submit: async (url, page, fields) => {
       const text = String(page.body)
-      const hidden = [...text.matchAll(HIDDEN)].map(([, name = '', value = '']) => [name, value])
+      const hidden = [...text.matchAll(HIDDEN_FIELD)].map(([, name = '', value = '']) => [name, value])
       const action = new URL(ACTION.exec(text)?.[1] ?? '', url).href
       const headers = { 'sec-fetch-site': 'same-origin' }
       return await send({ method: 'POST', url: action, headers, form: { ...Object.fromEntries(hidden), ...fields } })
