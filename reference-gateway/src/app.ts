@@ -101,7 +101,8 @@ export async function buildApp(
     allowedHosts: hosts,
     listenerHost: settings.host,
     scheme,
-    trusts: trustedProxyRule(settings.trustedProxies)
+    trusts: trustedProxyRule(settings.trustedProxies),
+    takesUpgrade: request => app.forwarding.takesUpgrade(request)
   })
   await app.register(securityHeaders)
   // What matters less goes first: the file of routes says from when on.
@@ -130,7 +131,7 @@ export async function buildApp(
     clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
-    ...protectedResourceOptions(settings),
+    ...protectedResourceOptions({ ...settings, replays: collaborators.proofReplays }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
       session: {

@@ -42,6 +42,7 @@ export type { AuditRoute } from './audit-route-options.ts'
 export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
+export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
@@ -120,7 +121,11 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   })
   const trail = await openTrailWriter(options, writer.write, fastify.log)
   const refusals = refusalLogFor(fastify, options, writer.write)
-  const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
+  const audit = createRequestAudit(options, {
+    write: trail.write,
+    writeTogether: writer.write,
+    count: refusals.count
+  })
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)

@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { SERVED_METHODS } from '../served-methods.ts'
+import { composeMember, forwardMember } from './forward-schema.ts'
 import { rateLimit } from './rate-limit-schema.ts'
-import { isCorsOrigin, isFieldName, isFieldValue, isHost, isPath, isScope, isRoutePath } from './text-forms.ts'
+import { isCorsOrigin, isFieldName, isFieldValue, isHost, isPath, isRoutePath, isScope } from './text-forms.ts'
 import { closed, count, durationMs, fixedText, openText } from './schema-parts.ts'
 import { answerTimeoutsMember as timeouts, upstreamMember } from './upstream-schema.ts'
 
@@ -36,23 +37,6 @@ const access = Type.Union(
   }
 )
 
-const forward = Type.Union(
-  [
-    Type.Enum(['token', 'none']),
-    closed(
-      {
-        audience: openText('an audience', isScope, 'The one audience of the token that the service gets (RFC 8693).'),
-        scope: Type.Optional(openText('scopes, separated by spaces', isFieldValue, 'The scope that is asked for.'))
-      },
-      'A token of its own for the service.'
-    )
-  ],
-  {
-    description: "The credential that goes on: one exchanged for the service, the caller's own (`token`), or `none`.",
-    expectation: 'token, none, or an object with audience'
-  }
-)
-
 const cors = closed(
   {
     origins: Type.Union(
@@ -83,6 +67,27 @@ const cors = closed(
   'Cross-origin calls; preflights are answered by the gateway.'
 )
 
+const webSocket = closed(
+  {
+    origins: Type.Optional(
+      Type.Array(openText('an origin such as https://shop.example', isCorsOrigin, 'Scheme, host and port.'), {
+        minItems: 1,
+        description: "Origins whose pages may open one. Default: the gateway's own."
+      })
+    ),
+    extensions: Type.Optional(
+      Type.Boolean({ description: 'Whether client and service may agree on extensions, such as compression.' })
+    ),
+    maxOpen: Type.Optional(count('Open ones at a time, in each process; one more is 503. Default: 1000.')),
+    maxOpenPerCaller: Type.Optional(
+      count('Those of one caller, or of one source where nobody is known; one more is 429. Default: 20.')
+    ),
+    idleMs: Type.Optional(durationMs('How long nothing may come from either side. Default: 120000.')),
+    totalMs: Type.Optional(durationMs('How long one may be open. Default: as long as the access of its caller.'))
+  },
+  'Requests may switch to a WebSocket (RFC 6455). Default: they are refused.'
+)
+
 const limitNames = (description: string) =>
   Type.Array(fixedText('the name of a limit', isScope, 'One of `rateLimits`.'), { description })
 
@@ -105,7 +110,8 @@ const route = closed(
     ),
     upstream: fixedText('the name of an upstream', isScope, 'One of `upstreams`.'),
     rewrite: Type.Optional(fixedText('a path', isPath, 'The path at the service; it replaces what stands before `*`.')),
-    forward,
+    compose: Type.Optional(composeMember),
+    forward: forwardMember,
     access,
     strategies: Type.Optional(
       Type.Array(fixedText('the name of a strategy', isScope, '`bearer`, `basic`, `session`, or one of your own.'), {
@@ -162,7 +168,8 @@ const route = closed(
       Type.Boolean({ description: 'Answers go on while data arrives: only the pauses are limited.' })
     ),
     rateLimits: Type.Optional(limitNames('Limits of `rateLimits` that hold here. Default: those of `defaults`.')),
-    cors: Type.Optional(cors)
+    cors: Type.Optional(cors),
+    webSocket: Type.Optional(webSocket)
   },
   'Which requests go where, and who may send them.'
 )
