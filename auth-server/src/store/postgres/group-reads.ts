@@ -63,8 +63,7 @@ export function groupReads<Key, Found>(db: Knex, read: ReadTogether<Key, Found>)
   }
 
   const isWanted = (): boolean =>
-    waiting.length > 0 &&
-    (underWay === 0 || (underWay < MAX_READS_UNDER_WAY && waiting.length >= KEYS_WORTH_A_SECOND))
+    waiting.length > 0 && (underWay === 0 || (underWay < MAX_READS_UNDER_WAY && waiting.length >= KEYS_WORTH_A_SECOND))
 
   /** A turn of the event loop later, so that requests which arrive together are read together. */
   function readSoon(): void {
