@@ -130,7 +130,7 @@ export async function buildApp(
     clockToleranceSeconds,
     ...(status && { status }),
     ...(introspection && { introspection }),
-    ...protectedResourceOptions(settings),
+    ...protectedResourceOptions({ ...settings, replays: collaborators.proofReplays }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
       session: {

@@ -86,6 +86,7 @@ export async function connectGateway(
     upstreamAgent,
     tracing,
     checks: { ...checks, ...sessions?.checks },
+    ...(context.rememberOnce !== null && { proofReplays: { record: context.rememberOnce } }),
     ...defined({ db: db ?? undefined, tls: tls ?? undefined, sessionStore: sessions?.store, rateLimitStore })
   }
 }

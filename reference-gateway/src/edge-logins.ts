@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { Static } from 'typebox'
 import loginThrottle from './limit-logins.ts'
+import { portionOf } from './share-among-workers.ts'
 import { sessionsNeedSession } from './session-directory.ts'
 import type { GatewaySettings, settingsSchema } from './settings.ts'
 import { webClient } from './web-client/index.ts'
@@ -23,7 +24,8 @@ async function edgeLogins(
   fastify: FastifyInstance,
   { settings, live, loginClient, sessionDirectory }: EdgeLoginsOptions
 ): Promise<void> {
-  await fastify.register(loginThrottle, { perMinute: () => (live?.current ?? settings).loginsPerMinute })
+  const perMinute = (): number => portionOf((live?.current ?? settings).loginsPerMinute, settings.workers)
+  await fastify.register(loginThrottle, { perMinute })
   if (sessionDirectory !== undefined) await fastify.register(sessionsNeedSession)
   await fastify.register(sessionRoutes, { ...(sessionDirectory && { directory: sessionDirectory }) })
   const hasIssuerLogin = loginClient !== undefined && settings.loginScopes.length > 0

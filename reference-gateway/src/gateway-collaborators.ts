@@ -34,6 +34,8 @@ export interface GatewayCollaborators {
   readonly routes?: FollowedRoutes
   /** Counts the requests of rate limits for all gateways; without it each counts its share. */
   readonly rateLimitStore?: RateLimitStore
+  /** Remembers used DPoP proofs for several workers; without it each process remembers its own. */
+  readonly proofReplays?: { readonly record: (id: string, expiresAtMs: number) => Promise<boolean> }
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database; without it there is no audit trail. */

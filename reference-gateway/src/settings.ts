@@ -1,4 +1,4 @@
-import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
+import { auditTrailMistakes, auditTrailSettings, leftWorkerFolders } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -12,6 +12,7 @@ import { type Static, Type } from 'typebox'
 import { parseUpstreamTrail } from './audit-search.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { publicOriginMistakes } from './public-origins.ts'
+import { workersMistakes } from './workers-mistakes.ts'
 import { isClient, sessionSettings, sessionSettingsMistakes } from './session-settings.ts'
 
 /** The audience of the tokens that the edge accepts, unless a setting names another. */
@@ -132,6 +133,14 @@ export const settingsSchema = Type.Object(
       description: 'Whether the gateway has the pages of the demo client under `/app`.'
     }),
     ...sessionSettings,
+    workers: Type.Integer({
+      minimum: 1,
+      maximum: 64,
+      default: 1,
+      description:
+        'How many processes serve on the one port, under a supervisor; `--workers` says it at the start. Connections to ' +
+        'the database and to services, bulkheads and limits are divided among them.'
+    }),
     gatewayProcesses: Type.Integer({
       minimum: 1,
       default: 1,
@@ -158,7 +167,8 @@ export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | '
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const hasTrail = settings.databaseUrl !== undefined
-  const mistakes = auditTrailMistakes(hasTrail ? settings : { ...settings, nodeEnv: undefined })
+  const ofTrail = auditTrailMistakes(hasTrail ? settings : { ...settings, nodeEnv: undefined })
+  const mistakes = [...ofTrail, ...leftWorkerFolders(settings)]
   const [wrongTrail] = settings.auditTrails.filter(text => parseUpstreamTrail(text) === null)
   if (wrongTrail !== undefined) {
     mistakes.push(`auditTrails: ${JSON.stringify(wrongTrail)} is not audience=https://origin/path`)
@@ -188,7 +198,7 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
   if (settings.webClient && settings.sealingKeys === undefined) mistakes.push('webClient: its pages need sealingKeys')
-  mistakes.push(...sessionSettingsMistakes(settings))
+  mistakes.push(...sessionSettingsMistakes(settings), ...workersMistakes(settings))
   return mistakes
 }
 

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import type { BrowserContext, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { Agent } from 'undici'
-import { ANSWER_ATTACKS, ID_TOKEN_ATTACKS } from '../plugins/support/login-attacks.ts'
-import { buildLoginApp, type IssuerTricks, type LoginApp, type LoginAppOptions } from '../plugins/support/login-app.ts'
+import { ANSWER_ATTACKS, ID_TOKEN_ATTACKS } from '../support/login-attacks.ts'
+import { buildLoginApp, type IssuerTricks, type LoginApp, type LoginAppOptions } from '../support/login-app.ts'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
 import { pageMistakes } from './support/accessible.ts'
 import { missingChromium, startChromium } from './support/chromium.ts'
@@ -14,7 +14,8 @@ import { follow, PHONE, shownJson, shownText } from './support/person.ts'
 
 /** Each login counts for its source. */
 const A_MINUTE_MS = 60_000
-const SHORT_MS = 300
+/** Long enough for an honest answer on a busy machine. */
+const SHORT_MS = 1500
 const REFUSED = 'SALLYPORT_AUTHENTICATION_LOGIN_REFUSED'
 type Answer = NonNullable<IssuerTricks['answer']>
 
@@ -160,6 +161,7 @@ t.test('a browser at an app whose issuer is hostile', { skip: missingChromium() 
       await t.test(`${document} that is ${how} is an outage, and over when the issuer is good again`, async t => {
         const at = await startHostile(t, {
           client: { timeoutMs: SHORT_MS },
+          discoveryTimeoutMs: SHORT_MS,
           keys: (issuer, clock) =>
             createJwksKeySource({ jwksUri: `${issuer}/jwks`, dispatcher, clock, timeoutMs: SHORT_MS, log: () => {} })
         })

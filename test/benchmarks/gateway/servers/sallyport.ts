@@ -116,6 +116,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     streamPauseMs: 60_000,
     loginScopes: [],
     gatewayProcesses: 1,
+    workers: 1,
     webClient: false,
     sessionStore: 'cookies',
     sessionIdleSeconds: 14_400,

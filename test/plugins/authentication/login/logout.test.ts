@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildLoginApp, goThroughLogin, NAVIGATION, type LoginApp } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, NAVIGATION, type LoginApp } from '../../../support/login-app.ts'
 import { Browser, codeOf } from '../../support/session-app.ts'
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' }

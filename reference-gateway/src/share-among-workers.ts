@@ -1,0 +1,61 @@
+import { trailOfWorker } from '@sallyport/audit-log'
+import type { RouteTableOptions } from '@sallyport/forwarding'
+import type { WorkerPlace } from '@sallyport/service-process'
+import type { GatewaySettings } from './settings.ts'
+
+/** What `@sallyport/secure-transport` opens to one origin where nobody says how many. */
+const CONNECTIONS_PER_ORIGIN = 64
+const QUEUED_PER_ORIGIN = 256
+
+/** The settings of one of several workers: what is divided, and what one of them does for all. */
+export function shareOfWorker(settings: GatewaySettings, place: WorkerPlace): GatewaySettings {
+  return {
+    ...settings,
+    ...trailOfWorker(settings, place),
+    databaseConnections: portionOf(settings.databaseConnections, place.of),
+    // Limits that each counts for itself: without Redis, and while it is away.
+    gatewayProcesses: settings.gatewayProcesses * place.of
+  }
+}
+
+/** Whole parts that are together no more than the whole; at least one, without which nothing would go on. */
+export function portionOf(whole: number, workers: number): number {
+  return Math.max(1, Math.floor(whole / workers))
+}
+
+/**
+ * The table of one of several workers: connections, bulkheads, what is saved up for repetitions and requests under way
+ * are divided. Shares in percent, times and the rules by which a target is left out hold for each worker by itself.
+ */
+export function tableOfWorker(table: RouteTableOptions, workers: number): RouteTableOptions {
+  if (workers === 1) return table
+  const { upstreams, shedding } = table
+  return {
+    ...table,
+    ...(shedding?.maxPending !== undefined && {
+      shedding: { ...shedding, maxPending: portionOf(shedding.maxPending, workers) }
+    }),
+    upstreams: Object.fromEntries(
+      Object.entries(upstreams).map(([name, upstream]) => [name, upstreamOfWorker(upstream, workers)])
+    )
+  }
+}
+
+type UpstreamOfTable = RouteTableOptions['upstreams'][string]
+
+function upstreamOfWorker(upstream: UpstreamOfTable, workers: number): UpstreamOfTable {
+  const { maxConnections = CONNECTIONS_PER_ORIGIN, maxQueued = QUEUED_PER_ORIGIN, bulkhead, retries } = upstream
+  return {
+    ...upstream,
+    maxConnections: portionOf(maxConnections, workers),
+    maxQueued: portionOf(maxQueued, workers),
+    ...(bulkhead !== undefined && {
+      bulkhead: {
+        ...bulkhead,
+        maxPending: portionOf(bulkhead.maxPending, workers),
+        ...(bulkhead.maxQueued !== undefined && { maxQueued: Math.floor(bulkhead.maxQueued / workers) })
+      }
+    }),
+    ...(retries?.burst !== undefined && { retries: { ...retries, burst: Math.floor(retries.burst / workers) } })
+  }
+}
