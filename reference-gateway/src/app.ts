@@ -1,5 +1,5 @@
 import auditLog from '@sallyport/audit-log'
-import authentication, { parseSealingKeys, protectedResourceOptions } from '@sallyport/authentication'
+import authentication, { parseSealingKeys, processIssuers, protectedResourceOptions } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding from '@sallyport/forwarding'
@@ -51,7 +51,7 @@ export async function buildApp(
   live?: LiveSettings<Static<typeof settingsSchema>>
 ): Promise<FastifyInstance> {
   checkSettings(settings)
-  const { tokenClient, loginClient, keys, status, introspection } = collaborators
+  const { tokenClient, loginClient, keys, status, introspection, issuerAgent } = collaborators
   const { upstreamAgent, db, tracing, sessionDirectory, sessionStore, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
   const { origins, secure, scheme, hosts } = publicEdge(settings)
@@ -123,12 +123,18 @@ export async function buildApp(
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined
   await app.register(authentication, {
-    issuer: settings.issuer,
-    audience: settings.audience,
-    profile: tokenProfileOf(settings),
-    keys,
-    clockToleranceSeconds,
-    ...(status && { status }),
+    ...processIssuers(
+      {
+        issuer: settings.issuer,
+        audience: settings.audience,
+        profile: tokenProfileOf(settings),
+        keys,
+        status,
+        clockToleranceSeconds
+      },
+      settings
+    ),
+    ...(issuerAgent && { dispatcher: issuerAgent }),
     ...(introspection && { introspection }),
     ...protectedResourceOptions({ ...settings, replays: collaborators.proofReplays }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
@@ -176,8 +182,8 @@ export async function buildApp(
     await app.register(auditSearch, { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs })
   }
 
-  if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, sessionDirectory })
-  const openAnswers = edgeOpenAnswers(settings, collaborators)
+  if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, keys, sessionDirectory })
+  const openAnswers = edgeOpenAnswers(settings, collaborators, app.tokenVerifier)
   await app.register(endOpenAnswers, { openAnswers })
   const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
   await app.register(forwarding, edgeForwarding(app, settings, collaborators, { gatewayRoutes, openAnswers }))
