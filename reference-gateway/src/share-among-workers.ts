@@ -56,6 +56,6 @@ function upstreamOfWorker(upstream: UpstreamOfTable, workers: number): UpstreamO
         ...(bulkhead.maxQueued !== undefined && { maxQueued: Math.floor(bulkhead.maxQueued / workers) })
       }
     }),
-    ...(retries?.burst !== undefined && { retries: { ...retries, burst: Math.floor(retries.burst / workers) } })
+    ...(retries?.burst !== undefined && { retries: { ...retries, burst: portionOf(retries.burst, workers) } })
   }
 }
