@@ -3,6 +3,7 @@ import cookie from '@fastify/cookie'
 import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import authentication from '@sallyport/authentication'
 import authorization from '@sallyport/authorization'
+import type { LiveSettings } from '@sallyport/configuration'
 import metrics from '@sallyport/metrics'
 import secureTransport, { type TlsMaterial } from '@sallyport/secure-transport'
 import securityContext, { offerMeasurements, problemDetails } from '@sallyport/security-context'
@@ -13,6 +14,7 @@ import {
   nameTransaction,
   operations,
   operatorRoutes,
+  versionsInForce,
   type Tracing
 } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
@@ -29,7 +31,7 @@ import { ownTokenVerifier } from './http/own-verifier.ts'
 import { preparePageContext } from './http/page-context.ts'
 import { auditWriterFor } from './http/audit-writer.ts'
 import { serveOwnHosts } from './http/serve-own-hosts.ts'
-import { AUDIT_ACCESS, OPERATIONS_ACCESS } from './http/routes/admin/access.ts'
+import { AUDIT_ACCESS, OPERATIONS_ACCESS, PERSONAL_AUDIT_ACCESS } from './http/routes/admin/access.ts'
 import { audienceAdminRoutes } from './http/routes/admin/audience-routes.ts'
 import { roleAdminRoutes } from './http/routes/admin/role-routes.ts'
 import { scopeAdminRoutes } from './http/routes/admin/scope-routes.ts'
@@ -79,7 +81,8 @@ const TRACE_ID_BYTES = 16
  */
 export async function buildApp(
   settings: AuthServerSettings,
-  collaborators: AppCollaborators
+  collaborators: AppCollaborators,
+  live?: LiveSettings<AuthServerSettings>
 ): Promise<FastifyInstance> {
   const server = composeAuthorizationServer(settings, {
     report: (err, message) => {
@@ -140,8 +143,9 @@ export async function buildApp(
       db: connection,
       addresses: ({ endUserAddress, ip, raw }) => ({ source: endUserAddress ?? ip, peer: raw.socket.remoteAddress }),
       process: OWN_AUDIENCE,
-      route: { path: `${prefix}/audit`, access: AUDIT_ACCESS },
+      route: { path: `${prefix}/audit`, access: AUDIT_ACCESS, personalAccess: PERSONAL_AUDIT_ACCESS },
       lifecycle: settings.nodeEnv !== 'test',
+      versions: versionsInForce(fastify, live),
       ...auditTrailOptions(settings, OWN_AUDIENCE),
       ...(collaborators.unfulfilledAudit !== undefined && { unfulfilled: collaborators.unfulfilledAudit })
     })

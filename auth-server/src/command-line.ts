@@ -1,4 +1,4 @@
-import auditLog from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import { loadSettings } from '@sallyport/configuration'
 import securityContext from '@sallyport/security-context'
 import { connectDatabase } from '@sallyport/service-process'
@@ -56,7 +56,9 @@ async function openAdministration(
     await fastify.close()
   })
   await fastify.register(securityContext)
-  await fastify.register(auditLog, { db, process: 'auth-server', sealer: false })
+  // Names are sealed as the server seals them: in its database, under its keys.
+  const { privacy } = auditTrailOptions(values, 'auth-server')
+  await fastify.register(auditLog, { db, process: 'auth-server', sealer: false, privacy })
   const server = composeAuthorizationServer(values, { store: postgresStore(db) })
   const administration = composeAdministration(values, server, async (store, event) => {
     // On the connection of the change: both are committed, or neither.

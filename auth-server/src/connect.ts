@@ -38,9 +38,10 @@ export async function openCollaborators(
 /** The app of the process; the log of a first boot says what to run, since without a client nobody gets a token. */
 export async function buildConnected(
   settings: AuthServerSettings,
-  collaborators: AppCollaborators
+  collaborators: AppCollaborators,
+  live: LiveSettings<AuthServerSettings>
 ): Promise<FastifyInstance> {
-  const app = await buildApp(settings, collaborators)
+  const app = await buildApp(settings, collaborators, live)
   await createOwnRows({
     store: collaborators.store,
     audit: async ({ connection }, event) => {

@@ -14,7 +14,8 @@ import {
   nameTransaction,
   operations,
   operatorRoutes,
-  trustedProxyRule
+  trustedProxyRule,
+  versionsInForce
 } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -99,7 +100,8 @@ export async function buildApp(
     allowedHosts: hosts,
     listenerHost: settings.host,
     scheme,
-    trusts: trustedProxyRule(settings.trustedProxies)
+    trusts: trustedProxyRule(settings.trustedProxies),
+    takesUpgrade: request => app.forwarding.takesUpgrade(request)
   })
   await app.register(securityHeaders)
   // What matters less goes first: the file of routes says from when on.
@@ -144,7 +146,8 @@ export async function buildApp(
     ...clock
   })
   await app.register(authorization, {})
-  if (db !== undefined) await app.register(auditLog, edgeTrail(settings, PROCESS_NAME, db))
+  const versions = versionsInForce(app, live)
+  if (db !== undefined) await app.register(auditLog, edgeTrail(settings, PROCESS_NAME, { db, versions }))
   await app.register(operatorRoutes, {
     access: allOf(role('ADMIN'), scope('operations')),
     protect: async scope => {

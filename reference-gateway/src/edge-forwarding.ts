@@ -4,6 +4,7 @@ import { type AppRoute, randomSpanId } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
 import type { GatewayCollaborators } from './gateway-collaborators.ts'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
+import { publicEdge } from './public-origins.ts'
 import { servedTable } from './routes-overlay.ts'
 import type { GatewaySettings } from './settings.ts'
 import { createOpenAnswers } from './watch-open-answers.ts'
@@ -22,6 +23,7 @@ export function edgeForwarding(
   { table, upstreamAgent, openUpstream, rateLimitStore, tracing }: GatewayCollaborators,
   { gatewayRoutes, openAnswers }: ForwardingSurroundings
 ): ForwardingOptions {
+  const { origins } = publicEdge(settings)
   return {
     ...servedTable(table, settings, gatewayRoutes),
     dispatcher: upstreamAgent,
@@ -33,6 +35,7 @@ export function edgeForwarding(
         traceparent: `00-${request.traceId}-${randomSpanId()}-01`
       },
     edgeAddress: ({ publicHost: host, publicScheme: scheme }) => ({ host, scheme }),
+    ...(origins && { origins }),
     auditSink: app.hasDecorator('auditSink') ? app.auditSink : logInPlaceOfAudit(app.log),
     openAnswers
   }

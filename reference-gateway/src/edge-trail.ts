@@ -1,19 +1,30 @@
 import { auditTrailOptions, type AuditLogOptions } from '@sallyport/audit-log'
 import { allOf, role, scope } from '@sallyport/authorization'
-import type { Knex } from 'knex'
 import { parseUpstreamTrail, type UpstreamTrail } from './audit-search.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /** Who reads the trails of all processes at the edge; each process asks again for itself. */
 export const MAY_READ_AUDIT_TRAILS = allOf(role('ADMIN'), scope('audit:read'))
 
+/** Who reads what the trails say of persons, such as names and addresses. */
+const MAY_READ_PERSONAL_VALUES = allOf(role('ADMIN'), scope('audit:personal'))
+
 /** The options of the gateway's own trail. */
-export function edgeTrail(settings: GatewaySettings, process: string, db: Knex): AuditLogOptions {
+export function edgeTrail(
+  settings: GatewaySettings,
+  process: string,
+  { db, versions }: Required<Pick<AuditLogOptions, 'db' | 'versions'>>
+): AuditLogOptions {
   return {
     db,
     process,
-    route: { path: `/audit/${process}`, access: MAY_READ_AUDIT_TRAILS },
+    route: {
+      path: `/audit/${process}`,
+      access: MAY_READ_AUDIT_TRAILS,
+      personalAccess: MAY_READ_PERSONAL_VALUES
+    },
     lifecycle: settings.nodeEnv !== 'test',
+    versions,
     ...auditTrailOptions(settings, process)
   }
 }

@@ -9,6 +9,13 @@ import fastifyPlugin from 'fastify-plugin'
 import { logInPlaceOfAudit } from './log-in-place-of-audit.ts'
 import { mistakeLines, routesFingerprint, type RoutesFile, type RoutesReading } from './routes-file.ts'
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Version of the table of routes that is in use. */
+    routesVersion: () => string
+  }
+}
+
 /** The file that the routes come from, and who is told of a new one. */
 export interface FollowedRoutes extends Pick<FollowedFile<RoutesReading>, 'watch' | 'startTimer' | 'schedule'> {
   readonly file: RoutesFile
@@ -48,6 +55,8 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
   for (const outcome of ['taken', 'refused']) reloads.inc({ outcome }, 0)
   let current = routesFingerprint(first)
   let last: Promise<void> = Promise.resolve()
+  const routesVersion = (): string => current.slice(0, ROUTES_VERSION_LENGTH)
+  fastify.decorate('routesVersion', routesVersion)
   offerMeasurements(fastify, [
     {
       name: 'sallyport_routes_info',
@@ -55,7 +64,7 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
       kind: 'gauge',
       amongWorkers: 'max',
       labels: ['version'],
-      read: () => [{ labels: { version: current.slice(0, ROUTES_VERSION_LENGTH) }, value: 1 }]
+      read: () => [{ labels: { version: routesVersion() }, value: 1 }]
     }
   ])
 

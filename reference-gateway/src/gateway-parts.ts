@@ -18,7 +18,8 @@ const OWN_TRAIL = [
   'GET /audit/events',
   'GET /audit/reference-gateway',
   'GET /audit/reference-gateway/live',
-  'GET /audit/reference-gateway/export'
+  'GET /audit/reference-gateway/export',
+  'GET /audit/reference-gateway/personal'
 ]
 
 /** The gateway's own routes: no route of a file may share requests with them. */

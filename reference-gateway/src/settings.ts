@@ -166,7 +166,9 @@ export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | '
 
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
-  const mistakes = [...auditTrailMistakes(settings), ...leftWorkerFolders(settings)]
+  const hasTrail = settings.databaseUrl !== undefined
+  const ofTrail = auditTrailMistakes(hasTrail ? settings : { ...settings, nodeEnv: undefined })
+  const mistakes = [...ofTrail, ...leftWorkerFolders(settings)]
   const [wrongTrail] = settings.auditTrails.filter(text => parseUpstreamTrail(text) === null)
   if (wrongTrail !== undefined) {
     mistakes.push(`auditTrails: ${JSON.stringify(wrongTrail)} is not audience=https://origin/path`)

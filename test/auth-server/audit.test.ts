@@ -1,7 +1,22 @@
 import { verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t from 'tap'
-import { claimsOf, exchange, login, post, refresh, startServer, token } from '../support/authorization-server.ts'
+import { buildApp, postgresStore, settingsSchema } from '@sallyport/auth-server'
+import { loadSettings } from '@sallyport/configuration'
+import { openLiveSettings } from '@sallyport/service-process'
+import {
+  CHEAP,
+  claimsOf,
+  exchange,
+  login,
+  post,
+  refresh,
+  secretOf,
+  SETTINGS,
+  startServer,
+  token
+} from '../support/authorization-server.ts'
+import { checkPersonalReading } from '../support/read-trail.ts'
 
 t.test(
   'A8: logins, tokens, revocations, refusals, theft, key steps and changes of clients are in the audit trail, without a secret, and the chain verifies',
@@ -101,6 +116,52 @@ t.test(
     t.equal(await unsealed(db), 0)
   }
 )
+
+t.test('who may read the trail sees no names, addresses and agents without a scope of their own', async t => {
+  const { app } = await startServer(t)
+  const payload = new URLSearchParams({ grant_type: 'password', username: 'customer1', password: 'not this one' })
+  const authorization = `Basic ${Buffer.from(`gateway:${secretOf('gateway')}`).toString('base64')}`
+  const headers = {
+    authorization,
+    'content-type': 'application/x-www-form-urlencoded',
+    'user-agent': 'agent-of-a-person'
+  }
+  const wrong = await app.inject({ method: 'POST', url: '/oauth2/token', headers, payload: payload.toString() })
+  t.equal(wrong.statusCode, 400)
+  const subject = (await login(app, 'admin1')).body.access_token
+  const as = async (scope: string) => ({
+    authorization: `Bearer ${(await exchange(app, subject, 'auth-server', { scope })).body.access_token}`
+  })
+  const url = `${await app.listen({ port: 0, host: '127.0.0.1' })}/audit`
+  const trail = { url, reader: await as('audit:read'), trusted: await as('audit:personal') }
+  await checkPersonalReading(t, trail, 'token.issue', ['customer1', '127.0.0.1', 'agent-of-a-person'])
+})
+
+t.test('rows say which policies and settings were in force, also after a change of settings', async t => {
+  const { db } = await startServer(t)
+  const read = (sealingKeys: string) =>
+    loadSettings({
+      schema: settingsSchema,
+      environment: {
+        DATABASE_URL: 'postgres://nobody@127.0.0.1/none',
+        SALLYPORT_ISSUER: SETTINGS.issuer,
+        SALLYPORT_SEALING_KEYS: sealingKeys
+      }
+    })
+  const opened = openLiveSettings(read(SETTINGS.sealingKeys))
+  const app = await buildApp(SETTINGS, { store: postgresStore(db), passwordParameters: CHEAP }, opened.live)
+  t.after(async () => await app.close())
+  const versions = async () => {
+    await token(app, 'machine-client', { grant_type: 'client_credentials' })
+    const [row] = await db('audit_events').orderBy('occurred_at', 'desc').limit(1)
+    return [row.policy_version, row.configuration_version]
+  }
+  await app.ready()
+  const digest = (): string => opened.live.state().digest
+  t.same(await versions(), [app.policyVersion(), `1:${digest()}`])
+  t.ok(await opened.take(() => read(`k2:${Buffer.alloc(32, 'k8').toString('base64url')} ${SETTINGS.sealingKeys}`)))
+  t.same(await versions(), [app.policyVersion(), `2:${digest()}`], 'a secret is in no digest, and is another version')
+})
 
 /** Rows that are not in the chain yet. */
 async function unsealed(db: Knex): Promise<number> {

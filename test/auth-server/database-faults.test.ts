@@ -340,6 +340,7 @@ const ENDPOINTS: Record<string, Endpoint> = {
     reads: true
   },
   'audit trail': read('/audit'),
+  'audit trail with names': recordedReading('/audit/personal'),
   'audit trail as it grows': recordedReading('/audit/live'),
   'export of the audit trail': recordedReading('/audit/export'),
   'list of users': read('/admin/users'),

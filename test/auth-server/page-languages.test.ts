@@ -1,9 +1,10 @@
 // Pages in the language of whoever reads them, and the applications that a user has allowed something.
-import { PAGE_LANGUAGES, languagesOf, pageLanguage } from '@sallyport/security-context/pages'
+import { languagesOf, pageLanguage } from '@sallyport/security-context/pages'
 import t from 'tap'
 import { PAGE_TEXTS } from '../../auth-server/src/http/pages/page-texts.ts'
 import { introspect, startServer, type TestServer } from '../support/authorization-server.ts'
 import { authorizeUrl, browser, credentialsOf, pkce, requestOf } from '../support/browser.ts'
+import { pageWordMistakes } from '../support/page-words.ts'
 import { codeFlow } from './support/code-flow.ts'
 
 async function isActive({ app }: TestServer, accessToken = ''): Promise<boolean> {
@@ -28,18 +29,7 @@ t.test(
 )
 
 t.test('every language has every word, each of its own, with the same names in it', async t => {
-  const words = Object.keys(PAGE_TEXTS.en)
-  const filled = (text: unknown): string => {
-    const value: unknown = typeof text === 'function' ? text('x', 'y') : text
-    return typeof value === 'object' && value !== null && 'text' in value ? String(value.text) : String(value)
-  }
-  for (const language of PAGE_LANGUAGES) {
-    t.same(Object.keys(PAGE_TEXTS[language]), words, language)
-    for (const [word, text] of Object.entries(PAGE_TEXTS[language])) {
-      t.not(filled(text), '', `${language} ${word}`)
-      if (language === 'ko') t.match(filled(text), /\p{Script=Hangul}/u, word)
-    }
-  }
+  t.same(pageWordMistakes(PAGE_TEXTS), [])
 })
 
 t.test('the pages of a login are in Korean for whoever reads it, with titles, errors and scopes', async t => {

@@ -66,6 +66,7 @@ t.test(
       scopes.map(({ name, requiredRole }) => [name, requiredRole]),
       [
         ['admin', 'ADMIN'],
+        ['audit:personal', 'ADMIN'],
         ['audit:read', 'ADMIN'],
         ['operations', 'ADMIN']
       ]

@@ -1,39 +1,26 @@
 // A person's browser at the gateway and the authorization server of the real local stack, over TLS.
 import type { Page } from 'playwright-core'
 import t from 'tap'
-import { accessibilityMistakes, isWiderThanScreen } from './support/accessible.ts'
+import { pageMistakes } from './support/accessible.ts'
 import { missingChromium, startChromium } from './support/chromium.ts'
-import { startLocalStack } from './support/local-stack.ts'
-import { demoAccount, follow, type Account, loseAccessToken, shownJson, signIn } from './support/person.ts'
-
-const PHONE = { width: 360, height: 640 }
+import { playLoginScenarios } from './support/login-scenarios.ts'
+import { startLocalStack, triedLocalStack } from './support/local-stack.ts'
+import { demoAccount, follow, type Account, loseAccessToken, PHONE, signIn } from './support/person.ts'
 
 t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
   const stack = await startLocalStack(t)
   const { gateway, issuer } = stack
   const customer = demoAccount(stack, 'customer1')
-  const { asPerson } = await startChromium(t, stack.caFile)
+  const chromium = await startChromium(t, stack.caFile)
+  const { asPerson } = chromium
+
+  await playLoginScenarios(t, triedLocalStack(stack), chromium)
 
   await t.test('an authority that nobody trusts is met with a warning and not with the page', async t => {
     const stranger = await startChromium(t, null)
     await stranger.asPerson({}, async page => {
       await t.rejects(page.goto(`${gateway}/orders`), 'ERR_CERT_AUTHORITY_INVALID')
     })
-  })
-
-  await t.test('a page leads to the login and back, without JavaScript too (B12, I1)', async t => {
-    for (const javaScriptEnabled of [true, false]) {
-      await asPerson({ javaScriptEnabled }, async page => {
-        await page.goto(`${gateway}/orders`)
-        t.match(page.url(), `${issuer}/oauth2/authorize?`)
-        await signIn(page, customer)
-        t.equal(page.url(), `${gateway}/orders`)
-        t.match(await shownJson(page), { orders: [] })
-        await page.goto(`${gateway}/session`)
-        t.match(await page.textContent('main'), 'customer1')
-        if (javaScriptEnabled) t.strictSame(await pageMistakes(page), [])
-      })
-    }
   })
 
   await t.test('a wrong password is told beside the form, which keeps the name and has the focus', async t => {
@@ -46,59 +33,6 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
       const described = await page.evaluate('document.activeElement.getAttribute("aria-describedby")')
       t.equal(described, 'problem')
       t.strictSame(await pageMistakes(page), [])
-    })
-  })
-
-  await t.test('several tabs log in beside each other, and each comes back to its own page', async t => {
-    await asPerson({}, async (first, context) => {
-      const second = await context.newPage()
-      await first.goto(`${gateway}/orders`)
-      await second.goto(`${gateway}/restaurants`)
-      await signIn(second, customer)
-      t.equal(second.url(), `${gateway}/restaurants`)
-      await signIn(first, customer)
-      t.equal(first.url(), `${gateway}/orders`)
-      t.match(await shownJson(first), { orders: [] })
-    })
-  })
-
-  await t.test('an access token that is gone is renewed within the request (B5)', async t => {
-    await asPerson({}, async (page, context) => {
-      await page.goto(`${gateway}/orders`)
-      await signIn(page, customer)
-      await loseAccessToken(page)
-      await page.goto(`${gateway}/restaurants`)
-      t.equal(page.url(), `${gateway}/restaurants`)
-      const names = (await context.cookies()).map(({ name }) => name)
-      t.ok(names.includes('__Host-sallyport-access'), 'the answer brought the new one')
-    })
-  })
-
-  await t.test('a page that asks for a recent login has the person log in again (I3)', async t => {
-    await asPerson({}, async page => {
-      await page.goto(`${gateway}/recent-orders`)
-      await signIn(page, customer)
-      t.equal(page.url(), `${gateway}/recent-orders`)
-      // Until the login is old.
-      while (page.url().startsWith(gateway)) await page.goto(`${gateway}/recent-orders`)
-      t.match(page.url(), `${issuer}/oauth2/authorize?`)
-      await signIn(page, customer)
-      t.equal(page.url(), `${gateway}/recent-orders`)
-    })
-  })
-
-  await t.test('no script sees the cookies of a session (B1)', async t => {
-    await asPerson({}, async (page, context) => {
-      await page.goto(`${gateway}/orders`)
-      await signIn(page, customer)
-      t.equal(await page.evaluate('document.cookie'), '')
-      for (const { httpOnly, secure, sameSite, path, name } of await context.cookies()) {
-        t.match(
-          { name, httpOnly, secure, sameSite, path },
-          { name: /^__Host-/, httpOnly: true, secure: true, path: '/' }
-        )
-        t.not(sameSite, 'None')
-      }
     })
   })
 
@@ -116,24 +50,6 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
       const again = await context.newPage()
       await again.goto(`${issuer}/oauth2/authorize?${consentRequest()}`)
       t.match(await answerTo(again, 'button[value=allow]'), /\?code=/)
-    })
-  })
-
-  await t.test('a session is ended from another browser, and all of them at once', async t => {
-    await asPerson({ viewport: PHONE }, async page => {
-      await page.goto(`${gateway}/app`)
-      await logInAtClient(page, 'here', customer)
-      await asPerson({}, async elsewhere => {
-        await elsewhere.goto(`${gateway}/app`)
-        await logInAtClient(elsewhere, 'at the issuer', customer)
-        await follow(elsewhere, 'a[href="/sessions"]')
-        t.strictSame(await pageMistakes(elsewhere), [])
-        await follow(elsewhere, 'form:has(input[name=all]) button')
-        await elsewhere.goto(`${gateway}/app`)
-        t.equal(elsewhere.url(), `${gateway}/app`, 'this browser is logged out')
-      })
-      while (!page.url().startsWith(issuer)) await page.goto(`${gateway}/app/orders`)
-      t.match(page.url(), `${issuer}/oauth2/authorize?`, 'and so is the other one')
     })
   })
 
@@ -186,22 +102,6 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
       })
     }
   }
-
-  await t.test('an address that is no login ends with a page and a way back', async t => {
-    await asPerson({ viewport: PHONE }, async page => {
-      for (const address of [
-        '/login/callback?code=x&state=made-up',
-        '/login/callback',
-        '/login?returnTo=//evil.example'
-      ]) {
-        const answer = await page.goto(`${gateway}${address}`)
-        t.equal(answer?.status(), 400, address)
-        t.strictSame(await pageMistakes(page), [])
-        await follow(page, 'a[href^="/login"]')
-        t.match(page.url(), `${issuer}/oauth2/authorize?`)
-      }
-    })
-  })
 })
 
 /** From the landing page of the demo client to its orders. */
@@ -214,12 +114,6 @@ async function logInAtClient(page: Page, way: 'here' | 'at the issuer', account:
     await follow(page, 'a[href^="/login?"]')
     await signIn(page, account)
   }
-}
-
-/** What is wrong with the page that is shown on a narrow screen. */
-async function pageMistakes(page: Page): Promise<string[]> {
-  const mistakes = await accessibilityMistakes(page)
-  return (await isWiderThanScreen(page)) ? [...mistakes, `${page.url()} is wider than the screen`] : mistakes
 }
 
 const consentRequest = (): string =>

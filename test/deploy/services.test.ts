@@ -33,7 +33,13 @@ t.test(
     const { audiences, scopes, clients, keyClients } = demoRegistry([...SERVICES, PARCEL])
     t.ok(audiences.includes('parcel-service'))
     const scopesAt = (audience: string) => scopes.filter(scope => scope.audience === audience).map(({ name }) => name)
-    t.strictSame(scopesAt('parcel-service'), ['parcels:write', 'orders:read', 'audit:read', 'operations'])
+    t.strictSame(scopesAt('parcel-service'), [
+      'parcels:write',
+      'orders:read',
+      'audit:read',
+      'audit:personal',
+      'operations'
+    ])
     t.ok(scopesAt('sallyport-gateway').includes('parcels:write'), 'a described scope is at the edge too')
     const own = clients.find(({ id }) => id === 'parcel-service')
     t.match(own, { ownAudience: 'parcel-service', audiences: ['order-service'], scopes: ['orders:read'] })

@@ -1,22 +1,24 @@
 // A sample of what `npm run soak -- kills` does at length: services are killed under load, and finish what they began.
+import { randomInt } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { testDatabase } from '../support/database.ts'
 import {
   halfDone,
+  KILLABLE,
   settled,
   startKillableServices,
   wronglyRecorded,
   type Killable
 } from '../support/killable-services.ts'
+import { seededRandom } from '../support/seeded-random.ts'
 
+const seed = Number(process.env['SALLYPORT_DRILL_SEED'] ?? randomInt(2 ** 31))
+const random = seededRandom(seed)
 /** Which service is killed after how many further requests of the load. */
-const KILLS: ReadonlyArray<readonly [Killable, number]> = [
-  ['order-service', 7],
-  ['restaurant-service', 5],
-  ['delivery-service', 3]
-]
+const KILLS: ReadonlyArray<readonly [Killable, number]> = KILLABLE.map(name => [name, 3 + Math.floor(random() * 8)])
 
+t.comment(`seed ${seed}: ${JSON.stringify(KILLS)}`)
 t.test('services that are killed under load leave nothing half-done, without a client’s help', async t => {
   const services = await startKillableServices(
     async (name, prepare) => {

@@ -49,13 +49,52 @@ t.test('a restored backup is noticed, revives nothing, and its trail goes on', {
   await seedDemo(owner, FACTS, CHEAP)
   await owner.destroy()
   const anchorPath = join(folder, 'checkpoints')
-  const keys = `seed-1:${randomBytes(32).toString('base64url')}`
+  const [keys, persons, names] = ['seed-1', 'persons-1', 'names-1'].map(
+    id => `${id}:${randomBytes(32).toString('base64url')}`
+  ) as [string, string, string]
+  const erasures = join(folder, 'erasures.ndjson')
+
+  /** A command of the trail, as an operator calls it. */
+  async function trailCommand(...args: string[]): Promise<{ readonly code: number; readonly text: string }> {
+    const out: string[] = []
+    const code = await runAuditCommand({
+      args,
+      environment: {
+        DATABASE_URL: url,
+        SALLYPORT_AUDIT_CHECKPOINT_KEYS: keys,
+        SALLYPORT_AUDIT_CHECKPOINT_ORIGIN: 'auth-server',
+        SALLYPORT_AUDIT_ANCHOR_PATH: anchorPath,
+        SALLYPORT_AUDIT_PERSON_KEYS: persons,
+        SALLYPORT_AUDIT_NAME_KEY: names
+      },
+      call: 'sallyport-audit',
+      out: text => out.push(text),
+      error: text => out.push(text)
+    })
+    return { code, text: out.join('') }
+  }
+
+  /** What the rows of a person say: names that were tried, and how many rows cannot be read any more. */
+  async function saysOf(subject: string): Promise<{ readonly names: readonly unknown[]; readonly erased: number }> {
+    const { code, text } = await trailCommand('search', '--subject', subject, '--personal', '--all', '--json')
+    t.equal(code, 0, 'the trail is searched')
+    const rows = text
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as { erased: boolean; personal: { nameTried?: string } | null })
+    return {
+      names: rows.flatMap(({ personal }) => personal?.nameTried ?? []),
+      erased: rows.filter(row => row.erased).length
+    }
+  }
 
   async function start() {
     const db = connect(url, 10)
     const settings = {
       ...SETTINGS,
       auditCheckpointKeys: keys,
+      auditPersonKeys: persons,
+      auditNameKey: names,
       auditAnchorPath: anchorPath,
       auditCheckpointIntervalMs: 100,
       auditVerifierIntervalMs: 100,
@@ -94,14 +133,20 @@ t.test('a restored backup is noticed, revives nothing, and its trail goes on', {
   const before = await start()
   const ended = (await login(before.app)).body
   const live = (await login(before.app, 'restaurant1')).body
+  const forgotten = FACTS.users.restaurant1.subject
+  await login(before.app, 'restaurant1', { password: 'not the password' })
   await before.anchored()
+  t.same(await saysOf(forgotten), { names: ['restaurant1', 'restaurant1'], erased: 0 })
   const dump = join(folder, 'backup')
   await run(join(programs, 'pg_dump'), ['--format=custom', `--file=${dump}`, url])
 
-  // The day after: a session ends, another one begins, and a key is stolen and removed.
+  // The day after: a session ends, another one begins, a key is stolen and removed, and a person is erased.
   t.equal((await post(before.app, '/oauth2/revoke', 'gateway', { token: ended.refresh_token ?? '' })).status, 200)
   await before.command('keys emergency')
   const younger = (await login(before.app, 'customer2')).body
+  const erased = await trailCommand('erase', forgotten, '--reason', 'asked to', '--erasures', erasures, '--yes')
+  t.equal(erased.code, 0, erased.text)
+  t.match(await saysOf(forgotten), { names: [] })
   await before.anchored()
   t.equal(before.problem(), null)
   await before.stop()
@@ -116,23 +161,21 @@ t.test('a restored backup is noticed, revives nothing, and its trail goes on', {
   await t.rejects(restored.app.auditHealth.check(), /behind-anchor/, 'and the process is not ready')
   const revived = await refresh(restored.app, ended.refresh_token)
   t.equal(revived.status, 200, 'the session that had ended lives again')
+  t.match(
+    await saysOf(forgotten),
+    { names: ['restaurant1', 'restaurant1'], erased: 0 },
+    'and so does the name of who was erased'
+  )
   await restored.stop()
 
   // The procedure.
-  const out: string[] = []
-  const resumed = await runAuditCommand({
-    args: ['resume-after-restore', '--because', 'drill'],
-    environment: {
-      DATABASE_URL: url,
-      SALLYPORT_AUDIT_CHECKPOINT_KEYS: keys,
-      SALLYPORT_AUDIT_CHECKPOINT_ORIGIN: 'auth-server',
-      SALLYPORT_AUDIT_ANCHOR_PATH: anchorPath
-    },
-    call: 'sallyport-audit',
-    out: text => out.push(text),
-    error: text => out.push(text)
-  })
-  t.equal(resumed, 0, out.join(''))
+  const resumed = await trailCommand('resume-after-restore', '--because', 'drill')
+  t.equal(resumed.code, 0, resumed.text)
+  const again = await trailCommand('erase-again', '--erasures', erasures)
+  t.equal(again.code, 0, again.text)
+  const forgottenAgain = await saysOf(forgotten)
+  t.same(forgottenAgain.names, [], 'nobody reads the name any more')
+  t.ok(forgottenAgain.erased > 0, 'whose rows are there')
   const after = await start()
   t.match(await after.command('database after-restore'), { sessions: Number, kid: String, checkAgain: Array })
 
@@ -156,7 +199,13 @@ t.test('a restored backup is noticed, revives nothing, and its trail goes on', {
   t.equal(published.length, 1, 'and no key of before is left')
   t.equal((await login(after.app, 'customer2')).status, 200, 'who logs in again goes on')
   const rows: { action: string }[] = await after.db('audit_events').select('action')
-  for (const action of ['audit.restored', 'registry.restored', 'session.end', 'key.emergency-rotation']) {
+  for (const action of [
+    'audit.restored',
+    'registry.restored',
+    'session.end',
+    'key.emergency-rotation',
+    'audit.erase-again'
+  ]) {
     t.ok(
       rows.some(row => row.action === action),
       `${action} is in the trail`

@@ -2,6 +2,7 @@
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { accessToken, GOOD, startEdge, type Edge } from '../support/edge.ts'
+import { checkPersonalReading } from '../support/read-trail.ts'
 
 const admin = { authorization: `Bearer ${await accessToken({ roles: ['ADMIN'], scope: 'audit:read' })}` }
 
@@ -96,4 +97,20 @@ t.test('only who may read the trail searches, and only for what there is', async
   )
   t.ok(rows.some(({ reason }) => reason === 'SALLYPORT_AUDIT_QUERY_INVALID'))
   t.ok(rows.length >= 6, 'each refusal of a known caller is in the trail')
+})
+
+t.test('who may read the trail of the gateway sees no addresses and agents without a scope of their own', async t => {
+  const edge = await startEdge(t)
+  const agent = 'agent-of-a-person'
+  t.equal((await request(`${edge.url}/audit/events`, { headers: { ...GOOD, 'user-agent': agent } })).statusCode, 403)
+  const trusted = { authorization: `Bearer ${await accessToken({ roles: ['ADMIN'], scope: 'audit:personal' })}` }
+  const trail = { url: `${edge.url}/audit/reference-gateway`, reader: admin, trusted }
+  await checkPersonalReading(t, trail, 'audit.search', [agent, '127.0.0.1'])
+  const found = await request(`${edge.url}/audit/events?action=audit.search`, { headers: admin })
+  t.notMatch(await found.body.text(), agent, 'nor in a search over all')
+  t.equal(
+    (await request(`${edge.url}/audit/events`, { headers: trusted })).statusCode,
+    403,
+    'it is not the other right'
+  )
 })

@@ -12,7 +12,7 @@ import { browser, credentialsOf } from '../support/browser.ts'
 import { gatewayDatabase, oneRoute, startEdge, type Edge } from '../support/edge.ts'
 import { freePort } from '../support/free-port.ts'
 import { fetchingBrowser } from './support/fetching-browser.ts'
-import { RESOURCE, startOidcIssuer } from './support/oidc-issuer.ts'
+import { RESOURCE, startOidcIssuer } from '../support/oidc-issuer.ts'
 
 const NAVIGATION = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
 const SCRIPT = { accept: 'application/json', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' }

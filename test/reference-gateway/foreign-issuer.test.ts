@@ -4,7 +4,7 @@ import securityContext, { problemDetails } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import t, { type Test } from 'tap'
 import { startGatewayProcess } from './support/gateway-process.ts'
-import { OTHER_RESOURCE, RESOURCE, startOidcIssuer } from './support/oidc-issuer.ts'
+import { OTHER_RESOURCE, RESOURCE, startOidcIssuer } from '../support/oidc-issuer.ts'
 
 const FILE = `
 upstreams:

@@ -11,7 +11,7 @@ import t, { type Test } from 'tap'
 import { oneRoute, startEdge } from '../support/edge.ts'
 import { freePort } from '../support/free-port.ts'
 import { fetchingBrowser } from './support/fetching-browser.ts'
-import { ACR_VALUES, RESOURCE, startOidcIssuer } from './support/oidc-issuer.ts'
+import { ACR_VALUES, RESOURCE, startOidcIssuer } from '../support/oidc-issuer.ts'
 
 const NAVIGATION = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }
 const SECRET = 'web-secret-web-secret-web-secret-web'

@@ -187,3 +187,43 @@ t.test('the file of the local stack has no mistakes, and every route says who ma
   const environment = localReferences('https://a.example')
   t.match(await command(t, ['check', LOCAL_ROUTES], FILE, environment), { code: 0, out: /routes to \d+ upstreams/ })
 })
+
+t.test('routes and explain show every target, and what guards the upstream', async t => {
+  const guarded = `
+upstreams:
+  orders:
+    targets:
+      - { origin: https://orders-1.internal }
+      - { origin: https://orders-2.internal, weight: 3, name: canary }
+    healthCheck: { path: /ready }
+    ejection: { connectFailures: 4, serverErrors: 9 }
+    retries: { attempts: 3, attemptTimeoutMs: 700 }
+    breaker: {}
+    bulkhead: { maxPending: 8, maxQueued: 2 }
+routes:
+  - { path: /about, upstream: orders, forward: none, access: public }
+`
+  const { out } = await command(t, ['routes'], guarded)
+  t.match(out, 'orders (https://orders-1.internal (1, weight 1), https://orders-2.internal (canary, weight 3))')
+  const explained = await command(t, ['explain', 'GET', '/about'], guarded)
+  for (const line of [
+    'targets           https://orders-1.internal (1, weight 1), https://orders-2.internal (canary, weight 3)',
+    'guarded           asks each target for /ready every 5000 ms: out after 2 bad answers, in after 2 good ones',
+    'leaves a target out for 10000 ms after 4 failures in a row, or 9 answers of 5xx',
+    'sends up to 3 times, 20 % more requests in all; again after 502, 503, 504 or 700 ms',
+    'stops for 5000 ms when 50 % of the last 20 calls failed',
+    '8 requests at a time, 2 wait up to 1000 ms'
+  ]) {
+    t.match(explained.out, line)
+  }
+  const json = JSON.parse((await command(t, ['explain', 'GET', '/about', '--json'], guarded)).out)
+  t.match(json.route, {
+    targets: [
+      { name: '1', weight: 1 },
+      { name: 'canary', origin: 'https://orders-2.internal', weight: 3 }
+    ],
+    guards: { retries: { attempts: 3 }, breaker: { openMs: 5000 }, bulkhead: { maxPending: 8 } }
+  })
+  const plain = JSON.parse((await command(t, ['explain', 'GET', '/about', '--json'])).out)
+  t.match(plain.route, { targets: [{ origin: 'https://orders.internal' }], guards: { retries: null, breaker: null } })
+})

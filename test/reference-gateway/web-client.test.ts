@@ -1,7 +1,9 @@
 // The pages under /app, without a browser: what they refuse, and what they pass on.
 import t from 'tap'
+import { WEB_CLIENT_TEXTS } from '../../reference-gateway/src/web-client/texts.ts'
 import { browser, type Browser } from '../support/browser.ts'
 import { accessToken, startEdge } from '../support/edge.ts'
+import { pageWordMistakes } from '../support/page-words.ts'
 
 const FROM_PAGE = {
   host: '127.0.0.1',
@@ -203,6 +205,7 @@ t.test('the pages of the web client', async t => {
   })
 
   await t.test('the pages are in Korean for whoever reads it', async t => {
+    t.same(pageWordMistakes(WEB_CLIENT_TEXTS), [])
     const { visitor } = startVisit()
     visitor.headers = { ...FROM_PAGE, 'accept-language': 'ko-KR,ko;q=0.9,en;q=0.8' }
     const page = await visitor.get('/app')

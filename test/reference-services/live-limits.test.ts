@@ -57,6 +57,8 @@ t.test('the limit of calls and the interval of recovery follow the settings of a
   const answer = await send(orders, 'order-service', 'customer1', 'POST', '/orders', NEW_ORDER)
   t.equal(answer.statusCode, 504, 'and not after the minute of the start')
   released.resolve({})
+  const versions = (await orders.audit()).map(({ configuration_version: version }) => version)
+  t.equal(versions.at(-1), `2:${opened.live.state().digest}`, 'rows say which settings were in force')
   t.ok(await opened.take(() => read({ ...faster, SALLYPORT_RECOVERY_AGE_MS: '20000' })))
   t.same(intervals, [1000, 250], 'another change leaves the wait alone')
 })

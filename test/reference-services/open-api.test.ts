@@ -22,6 +22,7 @@ const SCOPES = {
     'GET /orders/:orderId': 'orders:read',
     'POST /orders/:orderId/cancel': 'orders:write',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   },
@@ -35,6 +36,7 @@ const SCOPES = {
     'POST /tickets/:ticketId/accept': 'restaurants:write',
     'POST /tickets/:ticketId/cancel': 'orders:write | tickets:recover',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   },
@@ -46,6 +48,7 @@ const SCOPES = {
     'POST /deliveries/:deliveryId/pickup': 'deliveries:write',
     'POST /deliveries/:deliveryId/deliver': 'deliveries:write',
     'GET /audit': 'audit:read',
+    'GET /audit/personal': 'audit:personal',
     'GET /audit/live': 'audit:read',
     'GET /audit/export': 'audit:read'
   }

@@ -93,6 +93,14 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       admin: 200
     },
     {
+      route: 'GET /audit/personal',
+      url: '/audit/personal',
+      wrongRole: { user: 'customer1', scope: 'audit:personal' },
+      wrongScope: { user: 'admin1', scope: 'audit:read' },
+      owner: { user: 'admin1', scope: 'audit:personal', status: 200 },
+      admin: 403
+    },
+    {
       // What is asked is wrong, because the answer would not end.
       route: 'GET /audit/live',
       url: '/audit/live?after=x',
@@ -192,6 +200,14 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       admin: 200
     },
     {
+      route: 'GET /audit/personal',
+      url: '/audit/personal',
+      wrongRole: { user: 'customer1', scope: 'audit:personal' },
+      wrongScope: { user: 'admin1', scope: 'audit:read' },
+      owner: { user: 'admin1', scope: 'audit:personal', status: 200 },
+      admin: 403
+    },
+    {
       // What is asked is wrong, because the answer would not end.
       route: 'GET /audit/live',
       url: '/audit/live?after=x',
@@ -271,6 +287,14 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       wrongScope: { user: 'admin1', scope: 'deliveries:read' },
       owner: { user: 'admin1', status: 200 },
       admin: 200
+    },
+    {
+      route: 'GET /audit/personal',
+      url: '/audit/personal',
+      wrongRole: { user: 'customer1', scope: 'audit:personal' },
+      wrongScope: { user: 'admin1', scope: 'audit:read' },
+      owner: { user: 'admin1', scope: 'audit:personal', status: 200 },
+      admin: 403
     },
     {
       // What is asked is wrong, because the answer would not end.
@@ -384,6 +408,14 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       wrongScope: { user: 'admin1', scope: 'config:read' },
       owner: { user: 'admin1', status: 200 },
       admin: 200
+    },
+    {
+      route: 'GET /audit/personal',
+      url: '/audit/personal',
+      wrongRole: { user: 'customer1', scope: 'audit:personal' },
+      wrongScope: { user: 'admin1', scope: 'audit:read' },
+      owner: { user: 'admin1', scope: 'audit:personal', status: 200 },
+      admin: 403
     },
     {
       // What is asked is wrong, because the answer would not end.

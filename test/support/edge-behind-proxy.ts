@@ -69,6 +69,7 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
   const common = {
     PATH: process.env.PATH ?? '',
     NODE_ENV: 'production',
+    SALLYPORT_AUDIT_PERSON_KEYS: `persons-1:${randomBytes(32).toString('base64url')}`,
     LOG_LEVEL: 'fatal',
     SALLYPORT_DRAIN_DELAY_MS: '0',
     SALLYPORT_ISSUER: login,

@@ -4,6 +4,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { buildApp, type GatewayCollaborators, type GatewaySettings, migrate } from '@sallyport/reference-gateway'
 import type { ForwardedRouteOptions, RouteTableOptions } from '@sallyport/forwarding'
 import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -137,6 +138,9 @@ export interface EdgeOptions {
   /** Makes the table, given the order service's origin. */
   readonly table?: (origin: string) => RouteTableOptions
   readonly collaborators?: Partial<GatewayCollaborators>
+  readonly live?: Parameters<typeof buildApp>[2]
+  /** Where it listens, for an issuer that has to know before. Default: any port. */
+  readonly port?: number
 }
 
 /** A route to the order service. */
@@ -206,11 +210,12 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     await authority.issue({ names: ['delivery-service.sallyport.internal'] }),
     'delivery-service.sallyport.internal'
   )
-  const upstreamAgent = createPeerAgent({
+  const peers = {
     ca: authority.certificate,
     addresses: { [ORDER_SERVICE]: '127.0.0.1', 'delivery-service.sallyport.internal': '127.0.0.1' },
     ...options.agent
-  })
+  }
+  const upstreamAgent = createPeerAgent(peers)
   t.after(() => upstreamAgent.destroy())
   const database = await gatewayDatabase(t)
   const exchanges: string[] = []
@@ -222,18 +227,20 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     auditTrails: options.auditTrails?.(origin, deliveries.origin) ?? [],
     ...options.settings
   }
-  const app = await buildApp(settings, {
+  const collaborators: GatewayCollaborators = {
     tokenClient: standInTokenClient(exchanges, options.tokenClient),
     keys,
     upstreamAgent,
+    openUpstream: (_name, { connectTimeoutMs }) => createPeerAgent({ ...peers, ...defined({ connectTimeoutMs }) }),
     db: database.app,
     tracing: eventsObserver(events),
     table:
       options.table?.(origin) ??
       localTable({ orders: origin, restaurants: origin, deliveries: deliveries.origin, authServer: origin }),
     ...options.collaborators
-  })
-  await app.listen({ port: 0, host: '127.0.0.1' })
+  }
+  const app = await buildApp(settings, collaborators, options.live)
+  await app.listen({ port: options.port ?? 0, host: '127.0.0.1' })
   t.after(() => app.close())
   const { port } = app.server.address() as AddressInfo
   return {

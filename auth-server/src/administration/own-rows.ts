@@ -20,6 +20,7 @@ const ownScope = (name: string, en: string): Scope => ({
 const OWN_SCOPES: readonly Scope[] = [
   ownScope('admin', 'Administer users, roles, clients, scopes, sessions and keys'),
   ownScope('audit:read', 'Read the audit trail'),
+  ownScope('audit:personal', 'Read names and addresses in the audit trail'),
   ownScope('operations', 'See what is inside processes, and change the level of their logs')
 ]
 

@@ -4,7 +4,7 @@ import {
   logRefusal,
   STORAGE_RETRY_AFTER_SECONDS
 } from '@sallyport/security-context'
-import { languagesOf, pageHeaders, pageLanguage, sendPage, type PageLanguage } from '@sallyport/security-context/pages'
+import { pageHeaders, requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest, OAuthError } from '../oauth-error.ts'
 import { parseStrictForm, type Form } from '../parse-form.ts'
@@ -65,17 +65,7 @@ function answerWithPage(thrown: FastifyError | OAuthError, request: FastifyReque
   if (status === 503) void reply.header('retry-after', STORAGE_RETRY_AFTER_SECONDS)
   const detail = thrown instanceof OAuthError ? thrown.message : null
   const facts = { detail, isOutage: status >= 500, requestId: request.id }
-  return sendPage(reply, status, errorPage(facts, languageFor(request)))
-}
-
-/** The languages of whoever reads the page. @param uiLocales what the application asks for */
-export function requestLanguages({ headers }: FastifyRequest, uiLocales: string | null = null): readonly string[] {
-  return languagesOf(uiLocales, headers['accept-language'])
-}
-
-/** The one of {@link requestLanguages} that pages are written in. */
-export function languageFor(request: FastifyRequest, uiLocales: string | null = null): PageLanguage {
-  return pageLanguage(requestLanguages(request, uiLocales))
+  return sendPage(reply, status, errorPage(facts, requestLanguage(request)))
 }
 
 /**

@@ -1,11 +1,11 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { sendPage } from '@sallyport/security-context/pages'
+import { requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { currentSignIn } from '../accounts/sign-in/start-sign-in.ts'
 import type { UserSignIn } from '../store/records.ts'
 import { SIGN_IN_COOKIE } from './cookies.ts'
 import { formOf, type FormRoute } from './oauth-context.ts'
-import { languageFor, refuseForeignForm, type PageParts } from './page-context.ts'
+import { refuseForeignForm, type PageParts } from './page-context.ts'
 import { notLoggedInPage } from './pages/password-pages.ts'
 
 /**
@@ -21,6 +21,6 @@ export async function signedInWithForm(
   const signedIn = await currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
   if (signedIn !== null) return signedIn
   recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'sign-in-missing' })
-  void sendPage(reply, 403, notLoggedInPage(languageFor(request)))
+  void sendPage(reply, 403, notLoggedInPage(requestLanguage(request)))
   return null
 }

@@ -42,6 +42,14 @@ const INHERITED = [
   'NODE_TLS_REJECT_UNAUTHORIZED'
 ]
 
+/** Limits of every process that somebody who starts the launcher may want to change. */
+const PASSED_ON = [
+  ['maxEventLoopDelayMs', 'SALLYPORT_MAX_EVENT_LOOP_DELAY_MS'],
+  ['databaseTimeoutMs', 'SALLYPORT_DATABASE_TIMEOUT_MS'],
+  ['upstreamTimeoutMs', 'SALLYPORT_UPSTREAM_TIMEOUT_MS'],
+  ['recoveryAgeMs', 'SALLYPORT_RECOVERY_AGE_MS']
+] as const
+
 /** Where the traces of all processes go, and which. The name of the service is each process's own. */
 const OF_ALL_TRACES = /^OTEL_(?!SERVICE_NAME$)/
 
@@ -104,7 +112,6 @@ function plainSettings(
   { portBase, tls, workers = 1, certificates, directory }: Deployment,
   own: NodeJS.ProcessEnv
 ): Setting[] {
-  const { SALLYPORT_MAX_EVENT_LOOP_DELAY_MS: maxEventLoopDelay } = own
   const files = certificates.get(entry.name)
   const addresses = [...PROCESSES.map(hostNameOf), 'localhost'].map(name => `${name}=127.0.0.1`).join(' ')
   return [
@@ -114,9 +121,10 @@ function plainSettings(
     ['operationsPort', 'SALLYPORT_OPERATIONS_PORT', String(operationsPortOf(entry, portBase))],
     // There is no load balancer here that has to notice first.
     ['drainDelayMs', 'SALLYPORT_DRAIN_DELAY_MS', own.SALLYPORT_DRAIN_DELAY_MS ?? '0'],
-    ...(maxEventLoopDelay === undefined
-      ? []
-      : [['maxEventLoopDelayMs', 'SALLYPORT_MAX_EVENT_LOOP_DELAY_MS', maxEventLoopDelay] as const]),
+    ...PASSED_ON.flatMap(([key, variable]) => {
+      const value = own[variable]
+      return value === undefined ? [] : [[key, variable, value] as const]
+    }),
     ['mtlsPort', 'SALLYPORT_MTLS_PORT', String(portBase + (entry.morePortOffsets[0] ?? 0))],
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],

@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import '@sallyport/security-context/require-node'
 import {
   headHook,
@@ -11,8 +12,9 @@ import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
 import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
-import { buildRecord } from './build-record.ts'
+import { buildRecord, type RecordContext } from './build-record.ts'
 import { UNROUTED_REFUSAL } from './decide-response.ts'
+import { countHandshakeFailures } from './handshake-failures.ts'
 import { createAuditHealth, type AuditHealth } from './health.ts'
 import { auditMeasurements } from './measure-audit.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
@@ -38,7 +40,7 @@ export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage
 export type { FailureMode } from './event-class.ts'
 export type { AuditRoute } from './audit-route-options.ts'
 export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
-export { auditTrailSettings, type AuditTrailSettings } from './settings/trail-settings.ts'
+export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
 export { auditMigrations } from './migrations.ts'
@@ -85,6 +87,8 @@ declare module 'fastify' {
      * (`frameworkErrors`). It neither waits nor throws.
      */
     countRefusal: (request: FastifyRequest, reason: string, status: number) => void
+    /** Counts the TLS handshakes that fail at a further listener of this app; those of its own are counted anyway. */
+    countHandshakeFailures: (server: EventEmitter) => void
     /** Writes the counts and seals everything that is committed now. Rejects when the database fails. */
     sealAudit: () => Promise<SealResult>
     /** Seals, and reads a page of this trail. Whoever calls it asks who may read, and records the reading. */
@@ -110,7 +114,11 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   })
   const trail = await openTrailWriter(options, writer.write, fastify.log)
   const refusals = refusalLogFor(fastify, options, writer.write)
-  const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
+  const audit = createRequestAudit(options, {
+    write: trail.write,
+    writeTogether: writer.write,
+    count: refusals.count
+  })
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)
@@ -141,6 +149,11 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
       requestRecordContext(request, options)
     )
   })
+  fastify.decorate('countHandshakeFailures', function countFailures(server: EventEmitter) {
+    countHandshakeFailures(server, refusals, source => ({ ...processContext(options), ...source }))
+  })
+  // Of a server without TLS there are none.
+  fastify.countHandshakeFailures(fastify.server)
   fastify.decorate('sealAudit', sealAudit)
   const health = createAuditHealth(options, { writer, trail, sealer, checkpoints })
   fastify.decorate('auditHealth', health)
@@ -222,12 +235,12 @@ function refusalLogFor(fastify: FastifyInstance, options: ReadAuditLogOptions, w
   })
 }
 
-function recordWithoutRequest(
-  { process, clock, classify, joinHash, versions }: ReadAuditLogOptions,
-  event: AuditEvent
-): BuiltRecord {
-  const now = new Date(clock())
-  return buildRecord(event, { process, now, classify, joinHash, principal: null, versions: versions(null) })
+function recordWithoutRequest(options: ReadAuditLogOptions, event: AuditEvent): BuiltRecord {
+  return buildRecord(event, processContext(options))
+}
+
+function processContext({ process, clock, classify, joinHash, versions }: ReadAuditLogOptions): RecordContext {
+  return { process, now: new Date(clock()), classify, joinHash, principal: null, versions: versions(null) }
 }
 
 export default fastifyPlugin(auditLog, {

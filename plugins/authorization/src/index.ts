@@ -36,6 +36,7 @@ export { decide, type Decision, type DecisionReason, type Explanation } from './
 export { evaluate, type AccessQuestion, type Facts, type PolicyOutcome } from './evaluate.ts'
 export { applyFilter, type ColumnMapping, type FilterMapping } from './apply-filter.ts'
 export { grantAccess, withdrawAccess, hasAccess, ACL_TABLE, type AclEntry } from './acl.ts'
+export { recordedAccessChanges, type AccessChanges, type RecordAccessChange } from './access-changes.ts'
 export { aclMigrations } from './acl-migrations.ts'
 export { authorizationMatrix, accessText, policyText } from './matrix.ts'
 export { requiredScopes } from './required-scopes.ts'

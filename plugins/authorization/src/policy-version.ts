@@ -7,14 +7,24 @@ const POLICY_VERSION_LENGTH = 12
 
 /**
  * What the routes of an app demand, as one short version: two processes with the same one decide by the same policies.
- * Made when it is asked for first, so ask after `ready()`.
+ * Before `ready()` it is that of the routes so far.
  */
 export function createPolicyVersion(fastify: FastifyInstance): () => string {
-  let version: string | null = null
+  let settled: string | null = null
+  let isReady = false
+  fastify.addHook('onReady', function settlePolicyVersion(done) {
+    isReady = true
+    done()
+  })
   return () => {
-    version ??= createHash('sha256').update(authorizationMatrix(fastify)).digest('hex').slice(0, POLICY_VERSION_LENGTH)
+    const version = settled ?? digestOfMatrix(fastify)
+    if (isReady) settled = version
     return version
   }
+}
+
+function digestOfMatrix(fastify: FastifyInstance): string {
+  return createHash('sha256').update(authorizationMatrix(fastify)).digest('hex').slice(0, POLICY_VERSION_LENGTH)
 }
 
 /** The version as operators watch it: two values at one time are two releases of a policy. */

@@ -1,12 +1,13 @@
 import { effectiveRoute, recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { EndOfAccess } from './open-answers.ts'
+import type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
+import type { TableRoute } from './table-route.ts'
 
 /**
  * Reports that an answer ends with the access of its request. The row of the request was written before the first byte;
  * this one says how the answer ended.
  */
-export function recordEndOfAccess(
+function recordEndOfAccess(
   request: FastifyRequest,
   reply: FastifyReply,
   { reason, audience, auditSink }: { readonly reason: EndOfAccess; audience: string; auditSink: AuditSink | null }
@@ -35,4 +36,34 @@ export function recordEndOfAccess(
     .catch(error => {
       request.log.error({ err: error }, 'the end of an answer could not be recorded')
     })
+}
+
+/** An answer that is under way, and what it takes to end it with its access. */
+interface AnswerUnderAccess {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+  readonly route: TableRoute
+  readonly openAnswers: OpenAnswers | null
+  readonly auditSink: AuditSink | null
+}
+
+/**
+ * Ends an answer when the access of its request ends, and records that.
+ * @returns stops it, because the answer has ended by itself; `null` where nobody watches
+ */
+export function watchAccess(
+  { request, reply, route, openAnswers, auditSink }: AnswerUnderAccess,
+  { finish, end }: Pick<OpenAnswer, 'finish' | 'end'>
+): (() => void) | null {
+  const { principal, accessToken } = request
+  if (principal === null || openAnswers === null) return null
+  return openAnswers.add({
+    principal,
+    accessToken,
+    finish,
+    end: reason => {
+      recordEndOfAccess(request, reply, { reason, audience: route.audience, auditSink })
+      end(reason)
+    }
+  })
 }

@@ -31,6 +31,37 @@ export const PreflightRefusedError = createError(
   403
 )
 
+/** The request asks for another protocol, and the route has none, or the handshake is not one. */
+export const ForwardedUpgradeRefusedError = createError(
+  'SALLYPORT_FORWARDING_UPGRADE_REFUSED',
+  'The request cannot switch protocols',
+  400
+)
+
+/** The handshake is of another version of WebSocket; `Sec-WebSocket-Version` says which one is spoken here. */
+export const HandshakeVersionError = createError(
+  'SALLYPORT_FORWARDING_HANDSHAKE_VERSION',
+  'Another version of the protocol is needed',
+  426
+)
+
+/** The page that asks for a WebSocket is of an origin that the route does not allow, or of none that it tells. */
+export const OriginRefusedError = createError(
+  'SALLYPORT_FORWARDING_ORIGIN_REFUSED',
+  'The origin of the request is not allowed',
+  403
+)
+
+/** The caller has as many WebSockets open as the route allows; `Retry-After` says when to try again. */
+export const TooManySocketsError = createError(
+  'SALLYPORT_FORWARDING_TOO_MANY_SOCKETS',
+  'Too many connections, try again later',
+  429
+)
+
+/** The route has as many WebSockets open as this process allows; `Retry-After` says when to try again. */
+export const SocketsBusyError = createError('SALLYPORT_FORWARDING_SOCKETS_BUSY', 'The service is busy, try again', 503)
+
 /** A rate limit of the route has no room for the request; `Retry-After` says when it has. */
 export const RateLimitedError = createError(
   'SALLYPORT_FORWARDING_RATE_LIMITED',

@@ -9,6 +9,9 @@ import type { ForwardingOptions } from './options.ts'
 import { passAnswer } from './pass-answer.ts'
 import { sendRequest } from './send-request.ts'
 import type { TableRoute } from './table-route.ts'
+import type { OpenSockets } from './web-socket/open-sockets.ts'
+import { ProtocolSwitch } from './web-socket/protocol-switch.ts'
+import { upgradeConnection } from './web-socket/take-upgrades.ts'
 
 /** What all requests share. */
 export interface ForwardingParts {
@@ -17,6 +20,9 @@ export interface ForwardingParts {
   readonly openAnswers: OpenAnswers | null
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
+  readonly openSockets: OpenSockets
+  /** Origins of the app itself, as browsers spell them. */
+  readonly ownOrigins: (request: FastifyRequest) => readonly string[]
   /** Run before the head of an answer leaves; `null` where the answers have to go through Fastify. */
   readonly headHooks: () => readonly SendHook[] | null
 }
@@ -35,8 +41,19 @@ export interface ForwardedRequest {
 export function forwardPastFastify(forwarded: ForwardedRequest, parts: ForwardingParts): boolean {
   const hooks = parts.headHooks()
   if (hooks === null || forwarded.request.raw.httpVersionMajor !== 1) return false
-  forwardLean({ ...forwarded, ...parts, hooks })
+  forwardLean({ ...forwarded, ...parts, hooks, protocolSwitch: protocolSwitchFor(forwarded, parts, hooks) })
   return true
+}
+
+function protocolSwitchFor(
+  forwarded: ForwardedRequest,
+  parts: ForwardingParts,
+  hooks: readonly SendHook[]
+): ProtocolSwitch | null {
+  const connection = upgradeConnection(forwarded.request)
+  const { webSocket } = forwarded.route
+  if (connection === null || webSocket === null) return null
+  return new ProtocolSwitch({ ...forwarded, ...parts, connection, webSocket, hooks })
 }
 
 /**

@@ -30,7 +30,7 @@ const REQUEST_HEADERS = [
  * servers.
  */
 const FORBIDDEN =
-  /_|^(?:authorization|cookie2?|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|forwarded|via|content-length|traceparent|tracestate|baggage|dpop|client-cert.*|remote-.*|proxy-.*|x-forwarded.*|x-real-ip|x-client-.*|x-original-.*|x-rewrite-.*|x-auth.*|x-user.*|x-remote-.*|x-request-id|x-http-method.*|x-method-override|(?:x-)?sallyport-.*|txn-token)$/
+  /_|^(?:authorization|cookie2?|host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|forwarded|via|content-length|traceparent|tracestate|baggage|dpop|client-cert.*|remote-.*|proxy-.*|x-forwarded.*|x-real-ip|x-client-.*|x-original-.*|x-rewrite-.*|x-auth.*|x-user.*|x-remote-.*|x-request-id|x-http-method.*|x-method-override|(?:x-)?sallyport-.*|sec-websocket-.*|txn-token)$/
 
 /** Header fields of this connection only. @see RFC 9110 §7.6.1 */
 const HOP_BY_HOP: readonly string[] = [

@@ -16,6 +16,8 @@ import { refuseUnenforced, resolveIn, routeOfRequest, RouteTable, ROUTE_SLOT } f
 import { serveTable } from './serve-table.ts'
 import type { ReadRouteTable, RouteTableOptions, SheddingLimits } from './table-options.ts'
 import type { UpstreamConnections, UpstreamParts } from './upstream.ts'
+import { mayUpgrade } from './web-socket/admit-upgrade.ts'
+import { serveWebSockets } from './web-socket/serve-web-sockets.ts'
 
 export type { RateLimitOptions } from './rate-limits/rate-limit-options.ts'
 export type { QuotaStanding, QuotaTake, RateLimitStore } from './rate-limits/rate-limit-store.ts'
@@ -35,6 +37,7 @@ export type {
   RequestHeaderRules,
   ResponseHeaderRules
 } from './route-options.ts'
+export type { WebSocketOptions } from './web-socket/web-socket-options.ts'
 export type { AnswerTimeouts, TargetOptions, UpstreamOptions, UpstreamTls } from './upstream-options.ts'
 export type {
   BreakerOptions,
@@ -68,6 +71,8 @@ export interface Forwarding {
   readonly admitSource: (request: FastifyRequest, reply: FastifyReply, done: (refusal?: Error) => void) => void
   /** What the table says of shedding, for whoever does it; `null` for nothing. */
   readonly shedding: () => SheddingLimits | null
+  /** Whether a request asks for a WebSocket at a route that has them: it must not be refused for its `Upgrade`. */
+  readonly takesUpgrade: (request: FastifyRequest) => boolean
 }
 
 declare module 'fastify' {
@@ -95,6 +100,9 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   }
   let table = new RouteTable(options, parts, null)
   watchAll(table)
+  const webSockets = serveWebSockets(fastify, routeOfRequest)
+  webSockets.check(options.routes)
+  webSockets.follow(options.routes)
   const retiring = new Set<Promise<void>>()
   offerMeasurements(
     fastify,
@@ -116,6 +124,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   function checked(next: RouteTableOptions): ReadRouteTable {
     const nextRead = readRouteTable(next)
     refuseUnenforced(fastify, nextRead)
+    webSockets.check(nextRead.routes)
     return nextRead
   }
 
@@ -138,6 +147,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
       else limiter.admitSource(request, reply, limits, done)
     },
     shedding: () => shedding,
+    takesUpgrade: request => mayUpgrade(request, routeOfRequest(request)),
     check(next) {
       checked(next)
     },
@@ -148,6 +158,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
       watchAll(table)
       read = nextRead
       shedding = sheddingOf(read)
+      webSockets.follow(read.routes)
       retire(last.upstreams.filter(upstream => !table.upstreams.includes(upstream)))
     }
   })
@@ -156,6 +167,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   // Once more for the routes that the app has added since.
   fastify.addHook('onReady', function refuseShadowedRoutes(done) {
     refuseUnenforced(fastify, read)
+    webSockets.check(read.routes)
     done()
   })
   fastify.addHook('onClose', async function closeUpstreams() {
@@ -164,7 +176,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
   })
   await fastify.register(serveTable, {
     resolveRoute: request => resolveIn(request, table),
-    parts: sharedParts(fastify, options),
+    parts: { ...sharedParts(fastify, options), openSockets: webSockets.openSockets },
     limiter
   })
 }
@@ -178,10 +190,19 @@ function watchAll({ upstreams }: RouteTable): void {
   for (const upstream of upstreams) upstream.watch()
 }
 
-function sharedParts(fastify: FastifyInstance, options: ReadForwardingOptions): Omit<ForwardingParts, 'headHooks'> {
+function sharedParts(
+  fastify: FastifyInstance,
+  options: ReadForwardingOptions
+): Omit<ForwardingParts, 'headHooks' | 'openSockets'> {
+  const { origins, edgeAddress = ({ host, protocol: scheme }) => ({ host, scheme }) } = options
   return {
     tracingHeaders: options.tracingHeaders ?? traceOfRequest,
-    edgeAddress: options.edgeAddress ?? (({ host, protocol: scheme }) => ({ host, scheme })),
+    edgeAddress,
+    ownOrigins: request => {
+      if (origins !== undefined) return origins
+      const { host, scheme } = edgeAddress(request)
+      return [`${scheme}://${host}`]
+    },
     openAnswers: options.openAnswers ?? null,
     auditSink: options.auditSink ?? auditSinkOf(fastify),
     deadlines: createDeadlines()

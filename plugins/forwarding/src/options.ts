@@ -1,6 +1,7 @@
 import type { AuditSink } from '@sallyport/security-context'
 import {
   functionOption,
+  listOf,
   objectWith,
   optionsObject,
   readOptions,
@@ -9,7 +10,9 @@ import {
 } from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
+import { isCorsOrigin } from './document/text-forms.ts'
 import { ForwardingOptionsError } from './errors.ts'
+import { textOption } from './option-forms.ts'
 import type { OpenAnswers } from './open-answers.ts'
 import type { RateLimitStore } from './rate-limits/rate-limit-store.ts'
 import { tableMistakes } from './table-mistakes.ts'
@@ -42,6 +45,8 @@ export interface ForwardingOptions extends RouteTableOptions {
   readonly tracingHeaders?: (request: FastifyRequest) => Readonly<Record<string, string>>
   /** How clients reach the app. Left out: host and scheme of the request. */
   readonly edgeAddress?: (request: FastifyRequest) => EdgeAddress
+  /** The app's own origins, whose pages may open WebSockets. Left out: scheme and host of `edgeAddress`. */
+  readonly origins?: readonly string[]
   /** Records answers that end with the access of their request. Left out: `fastify.auditSink`, where there is one. */
   readonly auditSink?: AuditSink
   /** Gets every answer that is under way, to end it with the access of its request. Left out: nobody does. */
@@ -61,6 +66,7 @@ export const forwardingOptions = optionsObject({
   openUpstream: Type.Optional(functionOption<OpenUpstream>()),
   tracingHeaders: Type.Optional(functionOption<NonNullable<ForwardingOptions['tracingHeaders']>>()),
   edgeAddress: Type.Optional(functionOption<NonNullable<ForwardingOptions['edgeAddress']>>()),
+  origins: Type.Optional(listOf(textOption('an origin such as https://shop.example', isCorsOrigin), { minItems: 1 })),
   auditSink: Type.Optional(objectWith<AuditSink>('an audit sink', ['write'])),
   openAnswers: Type.Optional(objectWith<OpenAnswers>('a watcher of open answers', ['add'])),
   rateLimitStore: Type.Optional(objectWith<RateLimitStore>('a store of rate limits', ['take'])),

@@ -3,9 +3,9 @@ import { PassThrough, type Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
 import { type AnswerHeaders, putHead, refusalOfAnswer, withdrawHead } from './answer-rules.ts'
-import { recordEndOfAccess } from './end-of-access.ts'
+import { watchAccess } from './end-of-access.ts'
 import { AccessEndedError } from './errors.ts'
-import type { EndOfAccess, OpenAnswers } from './open-answers.ts'
+import type { OpenAnswers } from './open-answers.ts'
 import { ofService, recordLateFailure } from './service-failure.ts'
 import type { TableRoute } from './table-route.ts'
 
@@ -76,26 +76,20 @@ function finishable(body: Readable): { readonly payload: Readable; readonly fini
 
 /** Ends the answer when the access of its request ends, and names its errors. */
 function endWithAccess(
-  { request, reply, route, openAnswers, auditSink }: IncomingAnswer,
+  incoming: IncomingAnswer,
   body: Readable,
   { finish, put }: { readonly finish: (() => void) | null; readonly put: AnswerHeaders }
 ): void {
-  const { principal, accessToken } = request
+  const { request, reply, route } = incoming
   const { audience } = route
   body.once('error', error => {
     ofService(error, audience)
     if (reply.raw.headersSent) recordLateFailure(request, audience, error)
     else withdrawHead(reply, put)
   })
-  if (principal === null || openAnswers === null) return
-  const remove = openAnswers.add({
-    principal,
-    accessToken,
+  const unwatch = watchAccess(incoming, {
     finish,
-    end(reason: EndOfAccess) {
-      recordEndOfAccess(request, reply, { reason, audience, auditSink })
-      body.destroy(new AccessEndedError())
-    }
+    end: () => body.destroy(new AccessEndedError())
   })
-  body.once('close', remove)
+  if (unwatch !== null) body.once('close', unwatch)
 }

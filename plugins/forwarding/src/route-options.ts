@@ -13,6 +13,7 @@ import {
 import { SERVED_METHODS, type ServedMethod } from './served-methods.ts'
 import { textOption } from './option-forms.ts'
 import { answerTimeouts, type AnswerTimeouts } from './upstream-options.ts'
+import { webSocketOptions, type WebSocketOptions } from './web-socket/web-socket-options.ts'
 
 /** The one token that a service gets, exchanged for the caller's. @see RFC 8693 */
 export interface ExchangedCredential {
@@ -117,6 +118,8 @@ export interface ForwardedRouteOptions {
   readonly rateLimits?: readonly string[]
   /** Left out: no page of another origin may read anything. */
   readonly cors?: CorsOptions
+  /** Left out: requests that ask for a WebSocket are refused, as all that ask for another protocol. */
+  readonly webSocket?: WebSocketOptions
 }
 
 const headerNameOption = () => textOption('the name of a header', isFieldName)
@@ -194,5 +197,6 @@ export const forwardedRouteOptions = optionsObject({
   timeouts: Type.Optional(answerTimeouts),
   stream: Type.Optional(Type.Boolean()),
   rateLimits: Type.Optional(listOf(textOption('the name of a limit', isScope))),
-  cors: Type.Optional(corsOptions)
+  cors: Type.Optional(corsOptions),
+  webSocket: Type.Optional(webSocketOptions)
 })

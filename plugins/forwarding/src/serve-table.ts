@@ -5,7 +5,12 @@ import { limitBody } from './body-limit.ts'
 import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
 import { ForwardedBodyTooLargeError } from './errors.ts'
 import { composeAnswer } from './compose/compose-answer.ts'
-import { forwardAsFastifyDoes, forwardPastFastify, type ForwardingParts } from './forward-request.ts'
+import {
+  forwardAsFastifyDoes,
+  forwardPastFastify,
+  type ForwardedRequest,
+  type ForwardingParts
+} from './forward-request.ts'
 import { lingeringPayload } from './linger.ts'
 import type { RequestLimiter } from './rate-limits/limit-requests.ts'
 import { isRepeatable } from './resilience/replayable-request.ts'
@@ -13,6 +18,8 @@ import { refuseAmbiguousPath, routeOfRequest } from './route-table.ts'
 import { SERVED_METHODS } from './served-methods.ts'
 import { answerableFailure } from './service-failure.ts'
 import type { TableRoute } from './table-route.ts'
+import { placeForSocket, refusalOfUpgrade, socketCaller } from './web-socket/admit-upgrade.ts'
+import { upgradeConnection } from './web-socket/take-upgrades.ts'
 
 /** What the one Fastify route behind a table needs. */
 export interface ServedTable {
@@ -40,6 +47,8 @@ export async function serveTable(
   })
   fastify.addHook('onRequest', function takeRequest(request, reply, done) {
     if (!isTaken(request, reply, done)) return
+    const refusal = upgradeRefusal(request, parts)
+    if (refusal !== null) return done(refusal)
     const limits = routeOfRequest(request)?.rateLimits ?? null
     if (limits === null) done()
     else limiter.admitCaller(request, reply, limits, done)
@@ -70,8 +79,10 @@ export async function serveTable(
     // Before http-proxy takes the target apart, which nobody needs: the path that goes on is the one that was received.
     preHandler: (request, reply, done) => {
       const route = routeOfRequest(request)
-      if (route === null) reply.callNotFound()
-      else if (route.parts !== null || !forwardPastFastify({ request, reply, route }, all)) done()
+      if (route === null) return reply.callNotFound()
+      if (route.parts !== null) return done()
+      if (!takesPlace({ request, reply, route }, all, done)) return
+      if (!forwardPastFastify({ request, reply, route }, all)) done()
     },
     handler: (request, reply) => {
       const route = routeOfRequest(request)
@@ -80,6 +91,34 @@ export async function serveTable(
       return forwardAsFastifyDoes({ request, reply, route }, all)
     }
   })
+}
+
+/** Why a request that asks for a WebSocket does not get one; `null` for all others too. */
+function upgradeRefusal(request: FastifyRequest, { ownOrigins }: ServedTable['parts']): Error | null {
+  const webSocket = routeOfRequest(request)?.webSocket ?? null
+  if (webSocket === null || upgradeConnection(request) === null) return null
+  return refusalOfUpgrade(request, webSocket, ownOrigins(request))
+}
+
+/** @returns whether the request goes on: one that asks for a WebSocket needs a place for it */
+function takesPlace(
+  { request, reply, route }: ForwardedRequest,
+  { openSockets, headHooks }: ForwardingParts,
+  done: (error: Error) => void
+): boolean {
+  const { webSocket: limits, effective } = route
+  if (limits === null || upgradeConnection(request) === null) return true
+  // Its answer passes Fastify by: a hook for payloads would never see it.
+  if (headHooks() === null) done(new Error('An onSend hook that is no head hook keeps WebSockets out'))
+  else {
+    const place = placeForSocket(request, openSockets, { route: effective.url, caller: socketCaller(request), limits })
+    if (typeof place === 'function') {
+      reply.raw.once('close', place)
+      return true
+    }
+    done(place)
+  }
+  return false
 }
 
 /** Without it reply-from would open connections of its own, which verify no certificate. */

@@ -10,6 +10,7 @@ import type { ReadRouteTable } from './table-options.ts'
 import type { ExchangedCredential } from './route-options.ts'
 import type { UpstreamConnections } from './upstream.ts'
 import type { AnswerTimeouts } from './upstream-options.ts'
+import type { ReadWebSocket } from './web-socket/web-socket-options.ts'
 
 /** A route of the table, made for use: nothing is defaulted or joined per request. */
 export interface TableRoute extends RoutePattern {
@@ -36,6 +37,8 @@ export interface TableRoute extends RoutePattern {
   /** `null`: its requests are not counted. */
   readonly rateLimits: RouteLimits | null
   readonly cors: CorsPolicy | null
+  /** `null`: none of its requests may switch protocols. */
+  readonly webSocket: ReadWebSocket | null
 }
 
 /** How a path at the app becomes one at the service. */
@@ -103,7 +106,8 @@ export function makeTableRoute(
     limits: answerLimits(route, ofUpstream, defaults),
     stream,
     rateLimits: limitsOfRoute,
-    cors: cors === undefined ? null : corsPolicy(cors, methodsOfRoute(route))
+    cors: cors === undefined ? null : corsPolicy(cors, methodsOfRoute(route)),
+    webSocket: route.webSocket ?? null
   }
 }
 

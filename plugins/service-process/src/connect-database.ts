@@ -1,14 +1,17 @@
+import type { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
 import knex, { type Knex } from 'knex'
 import { databaseLog } from './database-log.ts'
 import { databaseUrlMistake } from './database-url.ts'
 import { DatabaseUrlError } from './errors.ts'
 import { databaseLogin, databaseLoginSubscriber, type LoggedInConnection } from './live-database.ts'
+import { readOnlyServers } from './read-only-server.ts'
+import { budgetConnections, budgetStatements, type BudgetedConnection } from './statement-budget.ts'
 import type { ProcessSettings } from './settings.ts'
 
 /** The part of a driver connection that is used here. */
-interface DriverConnection extends LoggedInConnection {
-  readonly connection: { readonly stream: Socket }
+interface DriverConnection extends LoggedInConnection, BudgetedConnection {
+  readonly connection: Pick<EventEmitter, 'on'> & { readonly stream: Socket }
   /** False while an answer is due. */
   readonly readyForQuery: boolean
 }
@@ -37,7 +40,8 @@ export function databaseAndKeys(
 
 /**
  * A pool of the app role. Nothing waits for the database longer than `databaseTimeoutMs`: not for a connection, not for
- * a statement (the server gives it up by then too), and not for an answer that never comes.
+ * a statement (the server gives it up by then too), and not for an answer that never comes. A request that has less
+ * time left waits no longer than that.
  * @throws {DatabaseUrlError} `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
 export function connectDatabase(settings: DatabaseSettings): Knex {
@@ -59,6 +63,7 @@ export function openDatabase({ databaseUrl, databaseConnections, databaseTimeout
   const mistake = databaseUrlMistake(databaseUrl)
   if (mistake !== null) throw new DatabaseUrlError(mistake)
   const login = databaseLogin(databaseUrl)
+  const servers = readOnlyServers<DriverConnection>()
   const pool = knex({
     client: 'pg',
     log: databaseLog,
@@ -79,12 +84,15 @@ export function openDatabase({ databaseUrl, databaseConnections, databaseTimeout
       max: databaseConnections,
       afterCreate: (connection: DriverConnection, done: PoolCallback) => {
         dropWhenSilent(connection, databaseTimeoutMs)
+        budgetStatements(connection, databaseTimeoutMs)
+        servers.watch(connection)
         done(null, connection)
       },
-      // Looked at before each use: after a change of the login an old connection is closed and never used again.
-      validate: (connection: LoggedInConnection) => login.isOf(connection)
+      // Looked at before each use: what is logged in otherwise, or leads to a server that takes no changes, is closed.
+      validate: (connection: DriverConnection) => login.isOf(connection) && servers.isWritable(connection)
     }
   })
+  budgetConnections(pool.client.pool, databaseTimeoutMs)
   return { pool, subscriber: databaseLoginSubscriber({ login, timeoutMs: databaseTimeoutMs }) }
 }
 

@@ -32,6 +32,8 @@ export interface FaultProxy {
    * process is hit
    */
   set: (mode: FaultMode, after?: string) => void
+  /** From now on connections lead to another server, as after a failover; those that are open stay where they are. */
+  pointTo: (url: string) => void
 }
 
 interface FaultState {
@@ -48,7 +50,7 @@ interface FaultState {
  * @param url with host and port: `postgres://…`, `http://…`
  */
 export async function faultProxy(t: TestLifetime, url: string): Promise<FaultProxy> {
-  const target = new URL(url)
+  let target = new URL(url)
   const state: FaultState = { mode: 'pass', marker: '', strikes: 0, sockets: new Set(), held: new Set() }
   const server = createServer(client => {
     accept(state, client, () => connect(Number(target.port), target.hostname))
@@ -73,6 +75,9 @@ export async function faultProxy(t: TestLifetime, url: string): Promise<FaultPro
       if (mode === 'stopped') for (const socket of state.sockets) socket.destroy()
       if (mode === 'reset') for (const socket of state.sockets) socket.resetAndDestroy()
       if (mode !== 'hold') for (const release of state.held) release()
+    },
+    pointTo: next => {
+      target = new URL(next)
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { ExplainedRequest, RequestExplanation, RouteDescription } from '@sallyport/forwarding/document'
+import { guardLines, targetsText } from './guard-words.ts'
 import { accessInWords, alignedRows, corsText, credentialText, stepUpText, strategiesText } from './words.ts'
 
 /** What becomes of a request, for people. */
@@ -23,13 +24,13 @@ export function explanationText({ method, url }: ExplainedRequest, explanation: 
   return `${head}\n${alignedRows(rows.map(([name, text]) => [`  ${name}`, text]))}`
 }
 
-function destinationRows(
-  { compose, upstream, credential }: RouteDescription,
-  target: string
-): ReadonlyArray<readonly [string, string]> {
+function destinationRows(route: RouteDescription, target: string): ReadonlyArray<readonly [string, string]> {
+  const { compose, upstream, credential, targets } = route
   if (compose === null) {
     return [
       ['goes to', `${upstream}: ${target}`],
+      ...(targets.length === 1 ? [] : [['targets', targetsText(route)] as const]),
+      ...guardLines(route).map((line, place) => [place === 0 ? 'guarded' : '', line] as const),
       ['credential', credentialText(credential)]
     ]
   }

@@ -14,6 +14,7 @@ import { readRouteSettings, withSettingsDefaults } from '../route-defaults.ts'
 import { ownRoutes, partsOfEnvironment } from '../gateway-parts.ts'
 import { mistakeLines, openRoutesFile, type RoutesFile, type RoutesReading } from '../routes-file.ts'
 import { explanationText } from './explanation-text.ts'
+import { targetsText } from './guard-words.ts'
 import { accessInWords, alignedRows, credentialText, strategiesText } from './words.ts'
 
 /** Where a command prints to. */
@@ -170,7 +171,7 @@ function routesText(routes: readonly RouteDescription[]): string {
     route.path,
     accessInWords(route.access),
     strategiesText(route),
-    `${route.upstream} (${route.origin})`,
+    `${route.upstream} (${targetsText(route)})`,
     credentialText(route.credential)
   ])
   return alignedRows([head, ...rows])

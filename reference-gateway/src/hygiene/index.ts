@@ -30,6 +30,8 @@ export interface RequestHygieneOptions {
   readonly scheme: 'https' | 'http' | undefined
   /** Whose `X-Forwarded-Proto` is believed. */
   readonly trusts: TrustsAddress
+  /** Whether a request may ask for another protocol: all others that do are refused. */
+  readonly takesUpgrade: (request: FastifyRequest) => boolean
 }
 
 declare module 'fastify' {
@@ -52,7 +54,7 @@ interface HygieneRefusal {
  */
 async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneOptions): Promise<void> {
   const canonicalHost = canonicalHosts(options.allowedHosts, options.listenerHost)
-  const { scheme, trusts } = options
+  const { scheme, trusts, takesUpgrade } = options
   fastify.decorateRequest('publicHost', '')
   fastify.decorateRequest('publicScheme', '')
   fastify.addHook('onRequest', function refuseAmbiguousRequest(request, reply, done) {
@@ -60,14 +62,20 @@ async function requestHygiene(fastify: FastifyInstance, options: RequestHygieneO
     void reply.header('cache-control', 'no-store')
     request.publicScheme = scheme ?? request.protocol
     const refusal =
-      refusalOfRequest(request) ?? refusalOfHost(request, canonicalHost) ?? refusalOfScheme(request, trusts)
+      refusalOfRequest(request, takesUpgrade) ??
+      refusalOfHost(request, canonicalHost) ??
+      refusalOfScheme(request, trusts)
     if (refusal === null) return done()
     recordSecurityEvent(request, { stage: 'hygiene', outcome: 'denied', reason: refusal.reason })
     done(refusal.error)
   })
 }
 
-function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
+function refusalOfRequest(
+  request: FastifyRequest,
+  takesUpgrade: RequestHygieneOptions['takesUpgrade']
+): HygieneRefusal | null {
+  const { raw } = request
   const { method = '', url = '', headers, httpVersion } = raw
   if (!SERVED_VERSIONS.includes(httpVersion)) {
     // Parsers disagree on where such a request ends.
@@ -81,7 +89,8 @@ function refusalOfRequest({ raw }: FastifyRequest): HygieneRefusal | null {
       reason: 'method-refused'
     }
   }
-  if (headers.upgrade !== undefined || headers['http2-settings'] !== undefined) {
+  const asksForAnother = headers.upgrade !== undefined && !takesUpgrade(request)
+  if (asksForAnother || headers['http2-settings'] !== undefined) {
     return { error: new UpgradeRefusedError(), reason: 'upgrade-refused' }
   }
   if (url.length > MAX_URL_BYTES) return { error: new UrlTooLongError(), reason: 'url-too-long' }

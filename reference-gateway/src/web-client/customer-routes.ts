@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { sendPage, type Html } from '@sallyport/security-context/pages'
+import { requestLanguage, sendPage, type Html } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { takeAnswer } from './call-gateway.ts'
 import { createOrderEvents } from './follow-order.ts'
@@ -7,14 +7,7 @@ import { LIVE_SCRIPT } from './live-script.ts'
 import { problemOfForm, readOrderForm } from './order-form.ts'
 import { dishesIn, isFinalState, orderIn, ordersIn, restaurantsIn } from './listed-orders.ts'
 import { menuPage, orderPage, ordersPage, type MenuFacts } from './web-client-pages.ts'
-import {
-  OF_SESSION,
-  OPEN_PAGE,
-  requestLanguage,
-  sendClientPage,
-  type PageFormRoute,
-  type WebClientParts
-} from './parts.ts'
+import { OF_SESSION, OPEN_PAGE, sendClientPage, type PageFormRoute, type WebClientParts } from './parts.ts'
 import { WEB_CLIENT_PATHS as AT, WEB_CLIENT_PATTERNS as PATTERN } from './paths.ts'
 import { startPauses } from './pauses.ts'
 

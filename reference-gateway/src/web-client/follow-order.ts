@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
+import { requestLanguage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CallGateway } from './call-gateway.ts'
 import { isFinalState, orderIn, stateText } from './listed-orders.ts'
-import { requestLanguage } from './parts.ts'
 import { WEB_CLIENT_TEXTS } from './texts.ts'
 
 /** Of all browsers together: beyond it a page loads itself again instead. */

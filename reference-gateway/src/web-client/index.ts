@@ -1,12 +1,12 @@
 import { logRefusal } from '@sallyport/security-context'
 import { errorStatus } from '@sallyport/security-context/mechanics'
-import { sendPage } from '@sallyport/security-context/pages'
+import { requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { createGatewayCalls } from './call-gateway.ts'
 import { landingRoutes } from './landing-routes.ts'
 import { customerRoutes } from './customer-routes.ts'
 import { webClientErrorPage } from './web-client-pages.ts'
-import { requestLanguage, type WebClientParts } from './parts.ts'
+import type { WebClientParts } from './parts.ts'
 import type { WebClientTexts } from './texts.ts'
 
 /** What the web client is told of its gateway. */

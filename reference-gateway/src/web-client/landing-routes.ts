@@ -1,8 +1,8 @@
-import type { Html } from '@sallyport/security-context/pages'
+import { requestLanguage, type Html } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { takeAnswer } from './call-gateway.ts'
 import { landingPage } from './web-client-pages.ts'
-import { OPEN_PAGE, requestLanguage, sendClientPage, type PageFormRoute, type WebClientParts } from './parts.ts'
+import { OPEN_PAGE, sendClientPage, type PageFormRoute, type WebClientParts } from './parts.ts'
 import { WEB_CLIENT_PATHS as AT } from './paths.ts'
 import type { WebClientTexts } from './texts.ts'
 

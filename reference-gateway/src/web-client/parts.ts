@@ -1,5 +1,5 @@
-import { languagesOf, pageLanguage, sendPage, type Html, type PageLanguage } from '@sallyport/security-context/pages'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import { sendPage, type Html } from '@sallyport/security-context/pages'
+import type { FastifyReply } from 'fastify'
 import type { CallGateway } from './call-gateway.ts'
 
 /** What the routes of the web client work with. */
@@ -21,10 +21,6 @@ export const OPEN_PAGE = { access: 'public', audit: 'none' } as const
 export interface PageFormRoute {
   Body: URLSearchParams | undefined
 }
-
-/** The language that a page is written in for this request. */
-export const requestLanguage = ({ headers }: FastifyRequest): PageLanguage =>
-  pageLanguage(languagesOf(null, headers['accept-language']))
 
 /** Sends a page whose forms lead to this origin, and by a logout to the issuer. */
 export const sendClientPage = (parts: WebClientParts, reply: FastifyReply, body: Html, status = 200): FastifyReply =>

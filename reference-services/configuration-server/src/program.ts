@@ -1,7 +1,7 @@
 import { connectService } from '@sallyport/service-kit'
 import { buildApp, PROCESS_NAME } from './app.ts'
 import { runConfigurationCommands } from './run-configuration-commands.ts'
-import { keyRingSettingMistakes, settingsSchema, type ConfigurationServerSettings } from './settings.ts'
+import { configurationServerMistakes, settingsSchema, type ConfigurationServerSettings } from './settings.ts'
 import { migrate } from './migrations.ts'
 
 /** The process with its commands: what `server.ts` runs, and the executable of the package. */
@@ -9,7 +9,7 @@ export const program = {
   definition: {
     name: PROCESS_NAME,
     settings: settingsSchema,
-    mistakes: keyRingSettingMistakes,
+    mistakes: configurationServerMistakes,
     longestUpstreamMs: ({ upstreamTimeoutMs }: ConfigurationServerSettings) => upstreamTimeoutMs,
     connect: connectService,
     build: buildApp

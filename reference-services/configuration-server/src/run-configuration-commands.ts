@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers'
-import auditLog from '@sallyport/audit-log'
+import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import { loadSettings } from '@sallyport/configuration'
 import securityContext from '@sallyport/security-context'
 import type { RecordAudit } from '@sallyport/service-kit'
@@ -75,7 +75,8 @@ async function openCommandContext(
   const trail = Fastify()
   trail.addHook('onClose', async () => await db.destroy())
   await trail.register(securityContext)
-  await trail.register(auditLog, { db, process: descriptor.name, sealer: false })
+  const { privacy } = auditTrailOptions(values, descriptor.name)
+  await trail.register(auditLog, { db, process: descriptor.name, sealer: false, privacy })
   const audit: RecordAudit = async (trx, event) => {
     await trail.auditWithin(trx, { ...event, subject: COMMAND_AUTHOR })
   }

@@ -1,6 +1,6 @@
 import type { DeepReadonly } from '@sallyport/configuration'
 import { readKeyRing } from '@sallyport/security-context/mechanics'
-import { serviceSettings } from '@sallyport/service-kit'
+import { serviceSettings, serviceSettingsMistakes } from '@sallyport/service-kit'
 import { descriptorPorts } from '@sallyport/service-kit/descriptor'
 import Type, { type Static } from 'typebox'
 import { descriptor } from './descriptor.ts'
@@ -71,4 +71,9 @@ export type ConfigurationServerSettings = DeepReadonly<Static<typeof settingsSch
 /** What the schema cannot say: the mistakes of the key ring. */
 export function keyRingSettingMistakes({ sealingKeys }: Pick<ConfigurationServerSettings, 'sealingKeys'>): string[] {
   return readKeyRing(sealingKeys, 'sealing key').mistakes.map(mistake => `sealingKeys: ${mistake}`)
+}
+
+/** Every mistake that the schema cannot say. */
+export function configurationServerMistakes(settings: ConfigurationServerSettings): string[] {
+  return [...keyRingSettingMistakes(settings), ...serviceSettingsMistakes(settings)]
 }

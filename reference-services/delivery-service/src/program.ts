@@ -1,4 +1,4 @@
-import { configurationToken, connectService } from '@sallyport/service-kit'
+import { configurationToken, connectService, serviceSettingsMistakes } from '@sallyport/service-kit'
 import { buildApp, PROCESS_NAME } from './app.ts'
 import { settingsSchema, type DeliveryServiceSettings } from './settings.ts'
 import { migrate } from './migrations.ts'
@@ -8,6 +8,7 @@ export const program = {
   definition: {
     name: PROCESS_NAME,
     settings: settingsSchema,
+    mistakes: serviceSettingsMistakes,
     longestUpstreamMs: ({ upstreamTimeoutMs }: DeliveryServiceSettings) => upstreamTimeoutMs,
     configurationToken,
     connect: connectService,

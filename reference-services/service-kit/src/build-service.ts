@@ -1,11 +1,18 @@
 import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import authentication, { protectedResourceOptions } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
+import type { LiveSettings } from '@sallyport/configuration'
 import idempotency from '@sallyport/idempotency'
 import metrics from '@sallyport/metrics'
 import secureTransport from '@sallyport/secure-transport'
 import securityContext, { problemDetails, requestDeadlines, TXN_HEADER } from '@sallyport/security-context'
-import { databaseAndKeys, nameTransaction, operations, operatorRoutes } from '@sallyport/service-process'
+import {
+  databaseAndKeys,
+  nameTransaction,
+  operations,
+  operatorRoutes,
+  versionsInForce
+} from '@sallyport/service-process'
 import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
@@ -14,8 +21,11 @@ import { forwardingTrust } from './forwarding-trust.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
 
-/** The limits that a service has a use for at each moment. */
-type LiveLimits = Pick<ServiceSettings, 'upstreamTimeoutMs' | 'maxEventLoopDelayMs' | 'maxEventLoopUtilization'>
+/** The limits that a service has a use for at each moment, and which settings they are of. */
+type LiveLimits = Pick<
+  LiveSettings<Pick<ServiceSettings, 'upstreamTimeoutMs' | 'maxEventLoopDelayMs' | 'maxEventLoopUtilization'>>,
+  'current' | 'version' | 'state'
+>
 
 /** What makes one service different from the others. */
 export interface ServiceDefinition {
@@ -23,7 +33,7 @@ export interface ServiceDefinition {
   readonly name: string
   readonly settings: ServiceSettings
   /** Those of the settings that change while the service runs. Left out: none does. */
-  readonly live?: { readonly current: LiveLimits } | undefined
+  readonly live?: LiveLimits | undefined
   readonly collaborators: ServiceCollaborators
   /** The services it calls in the caller's name, by audience. */
   readonly upstreams: Readonly<Record<string, Upstream>>
@@ -36,6 +46,9 @@ export const mayOperate = allOf(role('ADMIN'), scope('operations'))
 
 /** Who reads the audit trail. */
 export const mayReadAuditTrail = allOf(role('ADMIN'), scope('audit:read'))
+
+/** Who reads what the trail says of persons, such as names and addresses. */
+export const mayReadPersonalValues = allOf(role('ADMIN'), scope('audit:personal'))
 
 /**
  * A service on the common path; reading this function is reading what a request passes. The instance is not ready yet:
@@ -113,9 +126,10 @@ export async function buildService({
   await app.register(auditLog, {
     db,
     process: name,
-    route: { path: '/audit', access: mayReadAuditTrail },
+    route: { path: '/audit', access: mayReadAuditTrail, personalAccess: mayReadPersonalValues },
     unfulfilled: settings.nodeEnv === 'test' ? 'refuse' : 'record',
     lifecycle: settings.nodeEnv !== 'test',
+    versions: versionsInForce(app, live),
     ...auditTrailOptions(settings, name),
     addresses
   })

@@ -14,7 +14,7 @@ export interface ServiceDescriptor {
   readonly name: string
   /** The port that it listens on unless it is told another one. */
   readonly port: number
-  /** What its tokens may say, beside `audit:read`. */
+  /** What its tokens may say, beside `audit:read`, `audit:personal` and `operations`. */
   readonly scopes: readonly ServiceScope[]
   /** The other services that it calls, and the scopes that it asks for in its own name or passes on. */
   readonly calls: { readonly audiences: readonly string[]; readonly scopes: readonly string[] }

@@ -9,6 +9,7 @@ export {
   recoveryAge,
   recoverySettings,
   serviceSettings,
+  serviceSettingsMistakes,
   type RecoverySettings,
   type ServiceSettings
 } from './settings.ts'

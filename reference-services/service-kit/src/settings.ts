@@ -1,4 +1,4 @@
-import { auditTrailSettings } from '@sallyport/audit-log'
+import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { processSettings, type ProcessPorts } from '@sallyport/service-process'
 import Type, { type Static, type TObject } from 'typebox'
@@ -72,6 +72,11 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
 
 /** The settings of every service as values. */
 export type ServiceSettings = DeepReadonly<Static<TObject<ReturnType<typeof serviceSettings>>>>
+
+/** Checks of these settings that a schema cannot express: one sentence per mistake, without secrets. */
+export function serviceSettingsMistakes(settings: ServiceSettings): string[] {
+  return auditTrailMistakes(settings)
+}
 
 /**
  * The settings of a service with recovery, to be spread into its schema: from which age recovery takes up unfinished

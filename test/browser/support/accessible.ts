@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core'
  * What axe finds wrong with the page that is shown, one line each. It sees colours as they are drawn, so it is asked
  * once in each colour scheme.
  */
-export async function accessibilityMistakes(page: Page): Promise<string[]> {
+async function accessibilityMistakes(page: Page): Promise<string[]> {
   // Past the page's own policy, which lets no script in.
   await page.evaluate(axe.source)
   const found: string[] = []
@@ -19,8 +19,24 @@ export async function accessibilityMistakes(page: Page): Promise<string[]> {
   return found
 }
 
+/**
+ * What is wrong with the page that is shown: what axe finds, a page that is wider than its screen, and one that is as
+ * bright in the dark.
+ */
+export async function pageMistakes(page: Page): Promise<string[]> {
+  const mistakes = await accessibilityMistakes(page)
+  if (await isWiderThanScreen(page)) mistakes.push(`${page.url()} is wider than the screen`)
+  const [light, dark] = [await backgroundIn(page, 'light'), await backgroundIn(page, 'dark')]
+  return light === dark ? [...mistakes, `${page.url()} is ${light} in the dark too`] : mistakes
+}
+
+async function backgroundIn(page: Page, colorScheme: 'light' | 'dark'): Promise<string> {
+  await page.emulateMedia({ colorScheme })
+  return String(await page.evaluate('getComputedStyle(document.body).backgroundColor'))
+}
+
 /** Whether a narrow screen would have to be moved sideways. */
-export async function isWiderThanScreen(page: Page): Promise<boolean> {
+async function isWiderThanScreen(page: Page): Promise<boolean> {
   return (await page.evaluate('document.documentElement.scrollWidth > window.innerWidth')) === true
 }
 

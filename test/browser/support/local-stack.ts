@@ -5,6 +5,9 @@ import { readStack, startOwnStack, type Stack } from '@sallyport/local'
 import type { Test } from 'tap'
 import { CHILD_ENVIRONMENT } from '../../support/child-environment.ts'
 import { ROOT } from '../../support/packages.ts'
+import { demoAccount, loseAccessToken, signIn } from './person.ts'
+import { atOurIssuer } from './our-issuer.ts'
+import type { TriedIssuer } from './tried-issuer.ts'
 
 /** How old the login may be on `/recent-orders`. */
 const RECENT_SECONDS = 15
@@ -29,4 +32,21 @@ export async function startLocalStack(t: Test): Promise<Stack> {
   })
   t.teardown(own.stop)
   return readStack(own.localJson)
+}
+
+/** The stack as any issuer is tried, by one of its customers. */
+export function triedLocalStack(stack: Stack): TriedIssuer {
+  const { gateway, issuer, caFile } = stack
+  const account = demoAccount(stack, 'customer1')
+  return {
+    ...atOurIssuer(issuer, account),
+    gateway,
+    caFile,
+    async signInLongAgo(page) {
+      await signIn(page, account)
+      while (page.url().startsWith(gateway)) await page.goto(`${gateway}/recent-orders`)
+    },
+    endAccess: loseAccessToken,
+    isRenewed: async context => (await context.cookies()).some(({ name }) => name === '__Host-sallyport-access')
+  }
 }

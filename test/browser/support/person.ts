@@ -1,6 +1,9 @@
 import type { Stack } from '@sallyport/local'
 import type { Page } from 'playwright-core'
 
+/** The screen of a small phone. */
+export const PHONE = { width: 360, height: 640 }
+
 /** Who logs in. */
 export interface Account {
   readonly username: string
@@ -29,6 +32,11 @@ export async function follow(page: Page, selector: string): Promise<void> {
 /** The JSON that the browser shows. */
 export async function shownJson(page: Page): Promise<unknown> {
   return JSON.parse((await page.textContent('pre')) ?? '')
+}
+
+/** The text of the page that is shown. */
+export async function shownText(page: Page): Promise<string> {
+  return (await page.textContent('main')) ?? ''
 }
 
 /** The browser without its access token, as when that has expired: only the refresh token is left. */

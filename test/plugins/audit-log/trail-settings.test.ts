@@ -104,6 +104,22 @@ for (const [what, settings, mistake] of [
   })
 }
 
+t.test(
+  'in production a process without keys for what rows say of persons is refused, by the name of the setting',
+  t => {
+    const refused = auditTrailMistakes({ ...AUDIT_TRAIL_SETTINGS, nodeEnv: 'production' })
+    t.match(refused, [/^auditPersonKeys: missing/])
+    t.throws(() => auditTrailOptions({ ...AUDIT_TRAIL_SETTINGS, nodeEnv: 'production' }, 'orders'), {
+      code: 'SALLYPORT_AUDIT_OPTIONS_INVALID',
+      message: /auditPersonKeys/
+    })
+    const kept = { ...AUDIT_TRAIL_SETTINGS, auditPersonKeys: ring('person-1') }
+    t.same(auditTrailMistakes({ ...kept, nodeEnv: 'production' }), [])
+    t.same(auditTrailMistakes({ ...AUDIT_TRAIL_SETTINGS, nodeEnv: 'development' }), [])
+    t.end()
+  }
+)
+
 t.test('none of them is pulled from a configuration server', async t => {
   const marks = Object.values(auditTrailSettings()).filter(setting => 'pulled' in setting || 'live' in setting)
   t.same(marks, [])

@@ -4,8 +4,9 @@ import { faultProxy } from '@sallyport/testing'
 import t, { type Test } from 'tap'
 
 /** A server that answers with what it got. */
-async function echoServer(t: Test): Promise<string> {
+async function echoServer(t: Test, greeting = ''): Promise<string> {
   const server = createServer(socket => {
+    if (greeting !== '') socket.write(greeting)
     socket.on('error', () => {}).pipe(socket)
   })
   server.listen(0, '127.0.0.1')
@@ -109,4 +110,14 @@ t.test('the marked COMMIT is cut before it or after it, and only once', async t 
     again.write('insert into orders; COMMIT')
     t.match(await next(again), /COMMIT/)
   }
+})
+
+t.test('pointed elsewhere, it leads new connections there, and open ones stay', async t => {
+  const proxy = await faultProxy(t, await echoServer(t, 'old'))
+  const socket = open(t, proxy.url)
+  t.equal(await next(socket), 'old')
+  proxy.pointTo(await echoServer(t, 'new'))
+  t.equal(await next(open(t, proxy.url)), 'new')
+  socket.write('one')
+  t.equal(await next(socket), 'one')
 })

@@ -44,7 +44,7 @@ t.test('a service takes tokens that are bound to a certificate, and says whose t
   t.match(JSON.parse((await ask(plain, '/.well-known/oauth-protected-resource')).text), {
     resource,
     authorization_servers: [SETTINGS.issuer],
-    scopes_supported: ['audit:read', 'orders:read', 'orders:write'],
+    scopes_supported: ['audit:personal', 'audit:read', 'orders:read', 'orders:write'],
     tls_client_certificate_bound_access_tokens: true
   })
 })

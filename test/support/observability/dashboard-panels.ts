@@ -70,7 +70,45 @@ export const OPERATIONS_SECTIONS: readonly DashboardSection[] = [
         queries: {
           '{{process}} shed: {{threshold}}':
             'sum by (process, threshold) (rate(sallyport_requests_shed_total{process=~"$process"}[5m]))',
+          '{{process}} shed: {{priority}}':
+            'sum by (process, priority) (rate(sallyport_requests_shed_by_priority_total{process=~"$process"}[5m]))',
           '{{process}} left': 'sum by (process) (rate(sallyport_http_requests_aborted_total{process=~"$process"}[5m]))'
+        }
+      }
+    ]
+  },
+  {
+    title: 'Upstreams',
+    graphs: [
+      {
+        title: 'Targets',
+        description: '0: nothing is sent to it. Its breaker: 0 closed, 1 half open, 2 open.',
+        unit: 'short',
+        queries: {
+          '{{upstream}} {{target}}':
+            'min by (upstream, target) (sallyport_upstream_target_available{process=~"$process"})',
+          '{{upstream}} {{target}} breaker':
+            'max by (upstream, target) (sallyport_upstream_breaker_state{process=~"$process"})'
+        }
+      },
+      {
+        title: 'Sent again',
+        description: 'Requests a second that failed and were sent again, and those for which no budget was left.',
+        unit: 'reqps',
+        queries: {
+          '{{upstream}} {{outcome}}':
+            'sum by (upstream, outcome) (rate(sallyport_upstream_retries_total{process=~"$process"}[5m]))'
+        }
+      },
+      {
+        title: 'Without a place',
+        description: 'Requests a second that their upstream’s bulkhead refused, and times that a target was left out.',
+        unit: 'reqps',
+        queries: {
+          '{{upstream}} refused':
+            'sum by (upstream) (rate(sallyport_upstream_bulkhead_refusals_total{process=~"$process"}[5m]))',
+          '{{upstream}} {{target}} left out':
+            'sum by (upstream, target) (rate(sallyport_upstream_target_ejections_total{process=~"$process"}[5m]))'
         }
       }
     ]

@@ -67,7 +67,7 @@ export function demoRegistry(services: readonly DemoService[]): DemoRegistry {
       ...edgeScopes.map(({ name, en }) => ({ name, audience: EDGE, descriptions: scopeDescriptions(name, en) })),
       { name: 'admin', audience: EDGE, requiredRole: 'ADMIN' },
       ...[EDGE, ...names].flatMap(audience =>
-        ['audit:read', 'operations'].map(name => ({ name, audience, requiredRole: 'ADMIN' }))
+        ['audit:read', 'audit:personal', 'operations'].map(name => ({ name, audience, requiredRole: 'ADMIN' }))
       )
     ],
     clients: [
@@ -95,7 +95,7 @@ function gatewayClient(services: readonly string[], edgeScopes: readonly string[
   return {
     id: 'gateway',
     grantTypes: ['password', 'refresh_token', 'authorization_code', EXCHANGE],
-    scopes: [...edgeScopes, 'admin', 'audit:read', 'operations', 'openid', 'profile'],
+    scopes: [...edgeScopes, 'admin', 'audit:read', 'audit:personal', 'operations', 'openid', 'profile'],
     firstParty: true,
     ownAudience: EDGE,
     defaultAudience: EDGE,

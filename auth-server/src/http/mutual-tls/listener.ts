@@ -25,6 +25,7 @@ const KEEP_ALIVE_MS = 5000
  */
 export function mutualTlsListener(fastify: FastifyInstance, options: MutualTlsListenerOptions): () => number | null {
   const server = serverFor(fastify, options)
+  if (fastify.hasDecorator('countHandshakeFailures')) fastify.countHandshakeFailures(server)
 
   fastify.addHook('onReady', async function openMutualTlsListener() {
     await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { sendPage } from '@sallyport/security-context/pages'
+import { requestLanguage, requestLanguages, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
 import { withdrawConsent } from '../../accounts/withdraw-consent.ts'
@@ -7,7 +7,7 @@ import { describeScopes } from '../../protocol/authorize/describe-scopes.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 import { SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, languageFor, requestLanguages, type PageParts } from '../page-context.ts'
+import { csrfFor, type PageParts } from '../page-context.ts'
 import { applicationsPage, type AllowedApplication } from '../pages/application-pages.ts'
 import { notLoggedInPage } from '../pages/password-pages.ts'
 import { signedInWithForm } from '../signed-in-form.ts'
@@ -25,7 +25,7 @@ export function allowedApplicationRoutes(fastify: FastifyInstance, server: PageP
     { config: { access: 'public', audit: 'none' } },
     async function showApplications(request, reply) {
       const signedIn = await currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
-      if (signedIn === null) return sendPage(reply, 403, notLoggedInPage(languageFor(request)))
+      if (signedIn === null) return sendPage(reply, 403, notLoggedInPage(requestLanguage(request)))
       return await show(request, reply, signedIn.user.id, null)
     }
   )
@@ -68,7 +68,7 @@ export function allowedApplicationRoutes(fastify: FastifyInstance, server: PageP
       applications: await allowedBy(userId, requestLanguages(request)),
       withdrawn
     }
-    return sendPage(reply, 200, applicationsPage(facts, languageFor(request)))
+    return sendPage(reply, 200, applicationsPage(facts, requestLanguage(request)))
   }
 
   async function allowedBy(userId: string, languages: readonly string[]): Promise<AllowedApplication[]> {

@@ -1,5 +1,5 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { formTargetOf, sendPage } from '@sallyport/security-context/pages'
+import { formTargetOf, requestLanguage, requestLanguages, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { logInWithForm } from '../../accounts/sign-in/log-in-with-form.ts'
 import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
@@ -16,15 +16,7 @@ import type { FormProblem } from '../../accounts/passwords/refused-form.ts'
 import type { Client, UserSignIn } from '../../store/records.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import {
-  csrfFor,
-  languageFor,
-  parametersOf,
-  refuseForeignForm,
-  requestLanguages,
-  sendToClient,
-  type PageParts
-} from '../page-context.ts'
+import { csrfFor, parametersOf, refuseForeignForm, sendToClient, type PageParts } from '../page-context.ts'
 import { consentPage, loginPage, type PageForm } from '../pages/pages.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 
@@ -200,7 +192,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
             requestLanguages(request, uiLocales)
           )
         },
-        languageFor(request, uiLocales)
+        requestLanguage(request, uiLocales)
       ),
       formTargetOf(interaction.request.redirectUri)
     )
@@ -219,7 +211,7 @@ export function authorizeRoutes(fastify: FastifyInstance, server: PageParts, pre
       loginPage(
         form,
         { clientName: client.name, ...shown },
-        languageFor(request, interaction.request.uiLocales ?? null)
+        requestLanguage(request, interaction.request.uiLocales ?? null)
       ),
       formTargetOf(interaction.request.redirectUri)
     )

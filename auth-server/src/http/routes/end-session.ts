@@ -1,5 +1,5 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { formTargetOf, sendPage, type PageLanguage } from '@sallyport/security-context/pages'
+import { formTargetOf, requestLanguage, sendPage, type PageLanguage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { endHintedSession, endSignIn } from '../../accounts/sign-in/end-sign-in.ts'
 import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
@@ -8,7 +8,7 @@ import { LOGOUT_PARAMETERS, readLogoutRequest, type LogoutRequest } from '../../
 import type { UserSignIn } from '../../store/records.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, languageFor, parametersOf, refuseForeignForm, sendToClient, type PageParts } from '../page-context.ts'
+import { csrfFor, parametersOf, refuseForeignForm, sendToClient, type PageParts } from '../page-context.ts'
 import { confirmLogoutPage, loggedOutPage } from '../pages/logout-pages.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 
@@ -117,7 +117,7 @@ function answerLoggedOut(reply: FastifyReply, redirectTo: string | null, languag
 }
 
 const languageOfLogout = (request: FastifyRequest, parameters: Form): PageLanguage =>
-  languageFor(request, parameters.get('ui_locales') ?? null)
+  requestLanguage(request, parameters.get('ui_locales') ?? null)
 
 /** The parameters that count, in the order of the specification. */
 function knownParameters(parameters: Form): Record<string, string> {

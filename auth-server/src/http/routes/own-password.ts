@@ -1,5 +1,5 @@
 import { recordSecurityEvent } from '@sallyport/security-context'
-import { sendPage } from '@sallyport/security-context/pages'
+import { requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { changePasswordWithForm } from '../../accounts/passwords/change-password-with-form.ts'
 import type { FormProblem } from '../../accounts/passwords/refused-form.ts'
@@ -7,7 +7,7 @@ import { currentSignIn } from '../../accounts/sign-in/start-sign-in.ts'
 import { auditWriterFor } from '../audit-writer.ts'
 import { COOKIE_ATTRIBUTES, SIGN_IN_COOKIE } from '../cookies.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { csrfFor, languageFor, type PageParts } from '../page-context.ts'
+import { csrfFor, type PageParts } from '../page-context.ts'
 import { notLoggedInPage, passwordChangedPage, passwordPage } from '../pages/password-pages.ts'
 import { signedInWithForm } from '../signed-in-form.ts'
 
@@ -25,7 +25,7 @@ export function ownPasswordRoutes(fastify: FastifyInstance, server: PageParts, p
     { config: { access: 'public', audit: 'none' } },
     async function showPasswordForm(request, reply) {
       const signedIn = await currentSignIn(server, request.cookies[SIGN_IN_COOKIE])
-      if (signedIn === null) return sendPage(reply, 403, notLoggedInPage(languageFor(request)))
+      if (signedIn === null) return sendPage(reply, 403, notLoggedInPage(requestLanguage(request)))
       return showForm(request, reply, { username: signedIn.user.username, status: 200, problem: null })
     }
   )
@@ -51,7 +51,7 @@ export function ownPasswordRoutes(fastify: FastifyInstance, server: PageParts, p
       }
       recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'password-changed', subject })
       void reply.setCookie(SIGN_IN_COOKIE, outcome.signedIn.secret, COOKIE_ATTRIBUTES)
-      return sendPage(reply, 200, passwordChangedPage(outcome.endedSessions, languageFor(request)))
+      return sendPage(reply, 200, passwordChangedPage(outcome.endedSessions, requestLanguage(request)))
     }
   )
 
@@ -64,6 +64,10 @@ export function ownPasswordRoutes(fastify: FastifyInstance, server: PageParts, p
     const action = `${prefix}${OWN_PASSWORD}`
     const { minLength } = server.passwordPolicy
     const csrf = csrfFor(server.csrf, request, reply)
-    return sendPage(reply, status, passwordPage({ action, csrf, username, minLength, problem }, languageFor(request)))
+    return sendPage(
+      reply,
+      status,
+      passwordPage({ action, csrf, username, minLength, problem }, requestLanguage(request))
+    )
   }
 }

@@ -11,6 +11,8 @@ import { unprivilegedUser, type UnprivilegedUser } from './unprivileged-user.ts'
 
 const runProgram = promisify(execFile)
 const SUPERUSER = 'postgres'
+/** A standby is ready when it takes questions. */
+const READY_LINE = /ready to accept (?:read-only )?connections/
 
 /** Options of {@link startPostgres}. */
 export interface PostgresOptions {
@@ -18,7 +20,7 @@ export interface PostgresOptions {
   readonly directory: string
   /** Folder with the `bin` of another PostgreSQL, such as `/usr/lib/postgresql/15`. Default: the one from npm. */
   readonly installation?: string
-  /** Server settings, as `-c name=value`. */
+  /** Server settings, as `-c name=value`; `port` instead of a free one. */
   readonly settings?: Readonly<Record<string, string>>
   /** Lets the server outlive this process; {@link stopPostgres} stops it. */
   readonly detached?: boolean
@@ -51,12 +53,12 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const orphan = runningServer(place.dataDirectory)
   if (orphan !== null) await stopServer(orphan, place.dataDirectory)
   const password = await makeCluster(place, user)
-  const port = await freePort()
+  const port = options.settings?.['port'] ?? String(await freePort())
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    port: String(port),
-    ...options.settings
+    ...options.settings,
+    port
   }
   const args = [
     '-D',
@@ -80,7 +82,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
       tail.push(line)
       if (tail.length > 5) tail.shift()
       options.onLog?.(line)
-      if (line.includes('ready to accept connections')) resolve()
+      if (READY_LINE.test(line)) resolve()
     })
     void ended.then(how => reject(new Error(`PostgreSQL did not start (${how}): ${tail.join(' | ')}`)))
   })

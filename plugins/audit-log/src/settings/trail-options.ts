@@ -8,7 +8,7 @@ import type { AuditLogOptions } from '../options.ts'
 import type { OutageModes } from '../outage/outage-options.ts'
 import { parseJoinKeys } from '../privacy/join-hash.ts'
 import type { TrailPrivacy } from '../privacy/privacy-options.ts'
-import type { AuditTrailSettings } from './trail-settings.ts'
+import type { AuditTrailSettings, ProcessTrailSettings } from './trail-settings.ts'
 
 /** The options that follow from the settings of a process. */
 export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints' | 'privacy'>>
@@ -18,7 +18,7 @@ export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoint
  * @param process names the trail where the settings do not
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
-export function auditTrailOptions(settings: AuditTrailSettings, process: string): TrailOptions {
+export function auditTrailOptions(settings: ProcessTrailSettings, process: string): TrailOptions {
   const mistakes = auditTrailMistakes(settings)
   if (mistakes.length > 0) throw new AuditOptionsError(mistakes.join('; '))
   return {
@@ -29,7 +29,7 @@ export function auditTrailOptions(settings: AuditTrailSettings, process: string)
 }
 
 /** What each of the settings alone does not show: one sentence per mistake, without secrets. */
-export function auditTrailMistakes(settings: AuditTrailSettings): string[] {
+export function auditTrailMistakes(settings: ProcessTrailSettings): string[] {
   const { auditSpillPath, auditSpillKeys, auditCheckpointKeys, auditPersonKeys, auditNameKey } = settings
   const setsAside = [settings.auditOutageChanges, settings.auditOutageRefusals, settings.auditOutageReads].some(
     mode => mode !== 'refuse'
@@ -42,6 +42,9 @@ export function auditTrailMistakes(settings: AuditTrailSettings): string[] {
     ...trailRingMistakes('auditSpillKeys', auditSpillKeys),
     ...trailRingMistakes('auditCheckpointKeys', auditCheckpointKeys),
     ...trailRingMistakes('auditPersonKeys', auditPersonKeys),
+    ...(settings.nodeEnv === 'production' && auditPersonKeys === undefined
+      ? ['auditPersonKeys: missing, and in production personal values are not left to whoever reads the database']
+      : []),
     ...(auditNameKey !== undefined && parseJoinKeys(auditNameKey) === null
       ? ['auditNameKey: not id:base64url with 32 bytes']
       : []),

@@ -40,7 +40,8 @@ export function auditTrailSettings() {
     ),
     auditPersonKeys: keyRingSetting(
       'Key ring that wraps the keys under which the audit trail seals personal values, newest first: `id:base64url` of ' +
-        '32 bytes each, separated by spaces. Left out: whoever reads the database reads them.'
+        '32 bytes each, separated by spaces. Left out, which is refused when `NODE_ENV` is `production`: whoever reads ' +
+        'the database reads them.'
     ),
     auditDayKeysKeptDays: countSetting(
       0,
@@ -98,4 +99,10 @@ type TrailValues = Static<ReturnType<typeof Type.Object<TrailProperties>>>
 /** The settings of a trail as values. */
 export type AuditTrailSettings = {
   readonly [Name in keyof TrailValues]: TrailValues[Name] extends string[] ? readonly string[] : TrailValues[Name]
+}
+
+/** The settings of a trail, and whether its process is in production. */
+export type ProcessTrailSettings = AuditTrailSettings & {
+  /** Only `production` matters: there the keys of persons are wrapped, or the process does not start. */
+  readonly nodeEnv?: string | undefined
 }

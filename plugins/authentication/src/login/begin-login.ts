@@ -87,7 +87,7 @@ export function createBeginLogin(parts: LoginParts) {
       recordSecurityEvent(request, { stage: 'session', outcome: 'denied', reason: 'return-path-refused' })
       throw new ReturnPathError()
     }
-    return {
+    const login = {
       state: freshSecret(),
       nonce: freshSecret(),
       codeVerifier: freshSecret(),
@@ -95,8 +95,11 @@ export function createBeginLogin(parts: LoginParts) {
       returnTo,
       startedAtMs: core.options.clock(),
       maxAgeSeconds: maxAge === undefined ? null : Number(maxAge),
-      acrValues: acrValues === undefined ? [] : acrValues.split(' ')
+      acrValues: acrValues === undefined ? [] : acrValues.split(' '),
+      uiLocales: request.query.ui_locales ?? null
     }
+    request.attemptedLogin = login
+    return login
   }
 }
 

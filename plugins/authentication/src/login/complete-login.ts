@@ -1,6 +1,6 @@
 import { recordSecurityEvent, type LoginTokens, type SecurityEvent } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
-import { sendPage } from '@sallyport/security-context/pages'
+import { requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LoginRefusedError } from '../errors.ts'
 import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
@@ -12,16 +12,18 @@ import { verifyFresh, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
 import type { LoginParts } from './login-parts.ts'
 import { continuePage } from './login-pages.ts'
-import type { PendingLogin } from './pending-logins.ts'
-import { readLoginAnswer, type LoginAnswer } from './read-login-answer.ts'
+import type { AttemptedLogin, FoundLogin, PendingLogin } from './pending-logins.ts'
+import { readLoginAnswer, stateOfAnswer, type LoginAnswer } from './read-login-answer.ts'
 import { verifyIdToken, type ValidatedLogin } from './verify-id-token.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Where the login that ends here was to lead, for the page that says that it failed; `null` until it is known. */
-    loginReturnPath: string | null
+    /** The login that begins or ends here, for the page that says that it failed; `null` until it is known. */
+    attemptedLogin: AttemptedLogin | null
   }
 }
+
+const NOT_BEGUN: FoundLogin = { kind: 'unknown' }
 
 /**
  * Makes the handler of `GET /login/callback`: holds the issuer's answer against the login that this browser began,
@@ -32,16 +34,17 @@ export function createCompleteLogin(parts: LoginParts) {
   const { core } = parts
   return async function completeLogin(request: FastifyRequest, reply: FastifyReply) {
     try {
+      const found = takePending(parts, request, reply)
       const answer = readLoginAnswer(request.url)
-      const login = takePending(parts, request, reply, answer.state)
+      const login = pendingOrRefused(found)
       const { principal } = await openLogin(parts, request, reply, login, answer)
       endPredecessor(parts, request)
       request.principal = principal
       const { subject } = principal
       recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'login-succeeded', subject })
       // After a redirect from the issuer's site the browser would not send strict cookies; it does after a page.
-      if (core.options.sameSite === 'strict') return sendPage(reply, 200, continuePage(login.returnTo))
-      return await reply.redirect(login.returnTo, 303)
+      if (core.options.sameSite !== 'strict') return await reply.redirect(login.returnTo, 303)
+      return sendPage(reply, 200, continuePage(login.returnTo, requestLanguage(request, login.uiLocales)))
     } catch (error) {
       recordSecurityEvent(request, { stage: 'session', ...loginEnding(error) })
       throw error
@@ -49,19 +52,19 @@ export function createCompleteLogin(parts: LoginParts) {
   }
 }
 
-/** The login that this browser began; its cookie goes whatever comes of it. */
-function takePending(
-  { pending }: LoginParts,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  state: string
-): PendingLogin {
-  const found = pending.find(state, request.headers.cookie)
-  if (found.kind === 'unknown') throw new LoginRefusedError('login-not-begun-here')
+/** The login that this browser began; its cookie goes whatever comes of it, also of an answer that cannot be read. */
+function takePending({ pending }: LoginParts, request: FastifyRequest, reply: FastifyReply): FoundLogin {
+  const state = stateOfAnswer(request.url)
+  const found = state === null ? NOT_BEGUN : pending.find(state, request.headers.cookie)
+  if (state === null || found.kind === 'unknown') return NOT_BEGUN
   reply.clearCookie(pending.nameFor(state), { ...pending.attributes, maxAge: 0 })
-  if (found.kind === 'expired') throw new LoginRefusedError('login-took-too-long')
-  request.loginReturnPath = found.login.returnTo
-  return found.login
+  if (found.kind === 'found') request.attemptedLogin = found.login
+  return found
+}
+
+function pendingOrRefused(found: FoundLogin): PendingLogin {
+  if (found.kind === 'found') return found.login
+  throw new LoginRefusedError(found.kind === 'expired' ? 'login-took-too-long' : 'login-not-begun-here')
 }
 
 async function openLogin(

@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendPage } from '@sallyport/security-context/pages'
+import { readerLanguage } from '../pages/authentication-texts.ts'
 import { createSealer } from '../session/seal.ts'
+import { endedPage } from '../session/session-pages.ts'
 import { originFor } from './begin-login.ts'
 import type { LeavingLogin } from './login-entry.ts'
-import { goodbyePage } from './login-pages.ts'
 import type { LoginParts } from './login-parts.ts'
 import { isReturnPath } from './return-path.ts'
 
@@ -49,7 +50,7 @@ export function createIssuerLogout(parts: LoginParts): IssuerLogout {
       const state = new URLSearchParams(request.url.split('?')[1]).get('state')
       const returnTo = state === null ? null : sealer.unseal(PURPOSE, state)
       if (returnTo !== null && isReturnPath(returnTo)) return reply.redirect(returnTo, 303)
-      return sendPage(reply, 200, goodbyePage(loginPath))
+      return sendPage(reply, 200, endedPage({ login: loginPath }, readerLanguage(request)))
     }
   }
 }

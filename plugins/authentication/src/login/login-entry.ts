@@ -23,16 +23,25 @@ export interface LeavingLogin {
 export interface LoginWish {
   /** Left out: where the login leads by default. */
   readonly returnTo?: string
-  readonly maxAgeSeconds?: number | undefined
+  readonly maxAgeSeconds?: number | null | undefined
   readonly acrValues?: readonly string[] | undefined
+  /** Languages, as tags separated by spaces. */
+  readonly uiLocales?: string | null
+  /** Asks the person again, whatever the issuer remembers of them. */
+  readonly prompt?: 'login'
 }
 
 /** The address of a login with what it is asked for. */
-export function loginAddress(path: string, { returnTo, maxAgeSeconds, acrValues = [] }: LoginWish): string {
+export function loginAddress(
+  path: string,
+  { returnTo, maxAgeSeconds = null, acrValues = [], uiLocales = null, prompt }: LoginWish
+): string {
   const query = new URLSearchParams({
     ...(returnTo === undefined ? {} : { returnTo }),
-    ...(maxAgeSeconds === undefined ? {} : { max_age: String(maxAgeSeconds) }),
-    ...(acrValues.length === 0 ? {} : { acr_values: acrValues.join(' ') })
+    ...(maxAgeSeconds === null ? {} : { max_age: String(maxAgeSeconds) }),
+    ...(acrValues.length === 0 ? {} : { acr_values: acrValues.join(' ') }),
+    ...(uiLocales === null ? {} : { ui_locales: uiLocales }),
+    ...(prompt === undefined ? {} : { prompt })
   }).toString()
   return query === '' ? path : `${path}?${query}`
 }

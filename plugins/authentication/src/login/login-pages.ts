@@ -1,38 +1,35 @@
-import { html, page, type Html } from '@sallyport/security-context/pages'
+import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
+import { AUTHENTICATION_TEXTS, type AuthenticationTexts } from '../pages/authentication-texts.ts'
 
 /** What a page says that ends a login which did not succeed. */
 export interface FailedLogin {
-  readonly title: string
-  readonly text: string
+  /** Why, as far as the person is told. */
+  readonly problem: Exclude<Extract<keyof AuthenticationTexts, `failed${string}`>, 'failedTitle'>
+  /** Stable, for whoever is asked for help; `null`: the error has none of ours. */
+  readonly code: string | null
   /** Path of the login, to begin again. */
   readonly loginAddress: string
   readonly requestId: string
 }
 
 /** Says that nobody was logged in, and leads back. */
-export function failedLoginPage({ title, text, loginAddress, requestId }: FailedLogin): Html {
+export function failedLoginPage({ problem, code, loginAddress, requestId }: FailedLogin, language: PageLanguage): Html {
+  const text = AUTHENTICATION_TEXTS[language]
   return page(
-    title,
-    html`<p role="alert">${text}</p>
-<p><a href="${loginAddress}">Log in again</a></p>
-<p>Reference: <code>${requestId}</code></p>`
-  )
-}
-
-/** Says that it is done. */
-export function goodbyePage(loginPath: string): Html {
-  return page(
-    'Logged out',
-    html`<p>You are not logged in here any more.</p>
-<p><a href="${loginPath}">Log in again</a></p>`
+    text.failedTitle,
+    html`<p role="alert">${text[problem]}</p>
+<p><a href="${loginAddress}">${text.logInAgain}</a></p>
+<p>${text.reference}: <code>${requestId}</code>${code === null ? null : html` <code>${code}</code>`}</p>`,
+    { language }
   )
 }
 
 /** Leads on by itself, with a link for browsers that do not follow. */
-export function continuePage(path: string): Html {
-  return page(
-    'Logged in',
-    html`<meta http-equiv="refresh" content="0; url=${path}">
-<p><a href="${path}">Continue</a></p>`
-  )
+export function continuePage(path: string, language: PageLanguage): Html {
+  const text = AUTHENTICATION_TEXTS[language]
+  return page(text.loggedInTitle, html`<p><a href="${path}">${text.goOn}</a></p>`, {
+    language,
+    head: html`<meta http-equiv="refresh" content="0; url=${path}">
+`
+  })
 }

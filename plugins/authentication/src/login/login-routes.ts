@@ -1,22 +1,23 @@
 import { logRefusal } from '@sallyport/security-context'
 import { errorStatus } from '@sallyport/security-context/mechanics'
 import { readOptions } from '@sallyport/security-context/options'
-import { sendPage } from '@sallyport/security-context/pages'
+import { requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { AuthenticationOptionsError, isSallyportError, LoginRefusedError } from '../errors.ts'
+import { readerLanguage } from '../pages/authentication-texts.ts'
 import { acceptForms } from '../session/form-body.ts'
 import { SESSION_CORE, type SessionCore } from '../session/session-core.ts'
 import { algorithmMistakes } from '../tokens/verifier-options.ts'
 import { createBeginLogin, loginQuery, type LoginQuery } from './begin-login.ts'
 import { createCompleteLogin } from './complete-login.ts'
 import { createIssuerLogout } from './leave-issuer.ts'
-import { loginAddress } from './login-entry.ts'
+import { loginAddress, type LoginWish } from './login-entry.ts'
 import type { LoginParts } from './login-parts.ts'
-import { failedLoginPage } from './login-pages.ts'
+import { failedLoginPage, type FailedLogin } from './login-pages.ts'
 import { loginRoutesOptions, type LoginRoutesOptions } from './options.ts'
 import { acceptsHtml } from './page-request.ts'
-import { createPendingLogins } from './pending-logins.ts'
+import { createPendingLogins, type AttemptedLogin } from './pending-logins.ts'
 import { createReceiveLogout, logoutNoticeBody, type LogoutNoticeBody } from './receive-logout.ts'
 
 /**
@@ -33,7 +34,7 @@ export async function loginRoutes(fastify: FastifyInstance, given: LoginRoutesOp
   const { leave, comeBack } = createIssuerLogout(parts)
   Object.assign(parts.core.login, { path: parts.loginPath, leave })
 
-  fastify.decorateRequest('loginReturnPath', null)
+  fastify.decorateRequest('attemptedLogin', null)
   fastify.addHook('onSend', async function neverStore(_request, reply) {
     void reply.headers({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' })
   })
@@ -111,33 +112,44 @@ function answerFailedLogin(
   const status = given !== null && given >= 400 && given < 600 ? given : 500
   logRefusal(request, error, status)
   if (isSallyportError(error) && error.headers !== undefined) void reply.headers(error.headers)
-  const { loginReturnPath: returnTo } = request
-  return sendPage(
-    reply,
-    status,
-    failedLoginPage({
-      title: 'You are not logged in',
-      text: failedLoginText(error, status),
-      loginAddress: loginAddress(loginPath, returnTo === null ? {} : { returnTo }),
-      requestId: request.id
-    })
-  )
+  const { attemptedLogin: login } = request
+  const problem = problemOfLogin(error, status)
+  const facts: FailedLogin = {
+    problem,
+    code: isSallyportError(error) ? error.code : null,
+    loginAddress: loginAddress(loginPath, login === null ? {} : wayBack(login, problem)),
+    requestId: request.id
+  }
+  const language = login === null ? readerLanguage(request) : requestLanguage(request, login.uiLocales)
+  return sendPage(reply, status, failedLoginPage(facts, language))
 }
 
-function failedLoginText(error: FastifyError, status: number): string {
-  if (status === 429) return 'There were too many attempts. Wait a moment, then try again.'
-  if (status >= 500) return 'The login is not available at the moment. Try again later.'
-  if (!(error instanceof LoginRefusedError)) return 'The address of this login is not valid.'
+/**
+ * The same login once more. Where it was too weak the issuer has to ask the person, or it answers as it just did: what
+ * it is asked for by `acr_values` is a wish to most of them.
+ */
+function wayBack(
+  { returnTo, maxAgeSeconds, acrValues, uiLocales }: AttemptedLogin,
+  problem: FailedLogin['problem']
+): LoginWish {
+  if (problem !== 'failedTooWeak') return { returnTo, uiLocales }
+  return { returnTo, maxAgeSeconds, acrValues, uiLocales, prompt: 'login' }
+}
+
+function problemOfLogin(error: FastifyError, status: number): FailedLogin['problem'] {
+  if (status === 429) return 'failedThrottled'
+  if (status >= 500) return 'failedUnavailable'
+  if (!(error instanceof LoginRefusedError)) return 'failedAddress'
   switch (error.reason) {
     case 'login-refused-by-issuer':
-      return 'The login was cancelled or refused.'
+      return 'failedAtIssuer'
     case 'login-not-begun-here':
     case 'login-took-too-long':
-      return 'This login was begun in another browser, or took too long. Cookies have to be allowed.'
+      return 'failedElsewhere'
     case 'id-token-acr':
     case 'id-token-auth-time':
-      return 'This page needs a stronger or a more recent login than the one that you used.'
+      return 'failedTooWeak'
     default:
-      return 'The answer of the login could not be accepted.'
+      return 'failedAnswer'
   }
 }

@@ -18,7 +18,12 @@ export interface PendingLogin {
   readonly maxAgeSeconds: number | null
   /** Asked for: one of these, in this order. */
   readonly acrValues: readonly string[]
+  /** Languages that the pages of this login were asked for in; `null`: nobody did. */
+  readonly uiLocales: string | null
 }
+
+/** What of a login its page of a failure needs: no secret of it. */
+export type AttemptedLogin = Pick<PendingLogin, 'returnTo' | 'maxAgeSeconds' | 'acrValues' | 'uiLocales'>
 
 /** What a browser's cookies say of the login with one state. */
 export type FoundLogin =
@@ -122,7 +127,7 @@ function parsePending(text: string): PendingLogin | null {
     'redirectUri',
     'returnTo'
   ].map(name => ownMember(value, name))
-  const { startedAtMs, maxAgeSeconds, acrValues } = value
+  const { startedAtMs, maxAgeSeconds, acrValues, uiLocales = null } = value
   if (
     typeof state !== 'string' ||
     typeof nonce !== 'string' ||
@@ -133,9 +138,10 @@ function parsePending(text: string): PendingLogin | null {
     typeof startedAtMs !== 'number' ||
     (typeof maxAgeSeconds !== 'number' && maxAgeSeconds !== null) ||
     !Array.isArray(acrValues) ||
-    !acrValues.every(each => typeof each === 'string')
+    !acrValues.every(each => typeof each === 'string') ||
+    (typeof uiLocales !== 'string' && uiLocales !== null)
   ) {
     return null
   }
-  return { state, nonce, codeVerifier, redirectUri, returnTo, startedAtMs, maxAgeSeconds, acrValues }
+  return { state, nonce, codeVerifier, redirectUri, returnTo, startedAtMs, maxAgeSeconds, acrValues, uiLocales }
 }

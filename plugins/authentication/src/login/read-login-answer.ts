@@ -28,6 +28,12 @@ export function readLoginAnswer(url: string): LoginAnswer {
   return { ...common, kind: 'error', error: ERROR_FORM.test(error ?? '') ? (error ?? '') : 'another error' }
 }
 
+/** Which login an answer is for; `null` when it does not say, or says it twice. */
+export function stateOfAnswer(url: string): string | null {
+  const states = new URLSearchParams(url.split('?')[1]).getAll('state')
+  return states.length === 1 ? (states[0] ?? null) : null
+}
+
 function onlyValue(query: URLSearchParams, name: string): string | null {
   const [value = null, ...more] = query.getAll(name)
   const longest = name === 'code' ? LONGEST_CODE : LONGEST_ANSWER_VALUE

@@ -3,6 +3,7 @@ import { sendPage } from '@sallyport/security-context/pages'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SessionNotFoundError } from '../errors.ts'
 import { acceptsHtml, asksForPage, isNavigation } from '../login/page-request.ts'
+import { readerLanguage } from '../pages/authentication-texts.ts'
 import { endSessionsBody, sessionParameters, type EndSessionsBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 import type { SessionList } from './session-list.ts'
@@ -22,7 +23,7 @@ export function directoryRoutes(fastify: FastifyInstance, { core, list, paths }:
   fastify.get('/sessions', { config: { ...access, audit: 'none' } }, async function listSessions(request, reply) {
     const sessions = await list.list(request)
     if (!asksForPage(request.method, request.headers)) return { sessions }
-    return await sendPage(reply, 200, sessionsPage(sessions, paths()))
+    return await sendPage(reply, 200, sessionsPage(sessions, paths(), readerLanguage(request)))
   })
 
   fastify.delete<{ Params: { sessionId: string } }>(
@@ -59,7 +60,8 @@ export function directoryRoutes(fastify: FastifyInstance, { core, list, paths }:
       else await endOne(request, reply, sessionId)
       const isOut = sessionId === undefined || list.isOwn(request, sessionId)
       if (!isNavigation(request.headers) || !acceptsHtml(request.headers.accept)) return await reply.code(204).send()
-      return isOut ? sendPage(reply, 200, endedPage(paths())) : await reply.redirect(paths().sessions ?? '', 303)
+      if (!isOut) return await reply.redirect(paths().sessions ?? '', 303)
+      return sendPage(reply, 200, endedPage(paths(), readerLanguage(request)))
     }
   )
 

@@ -3,9 +3,10 @@ import { sendPage } from '@sallyport/security-context/pages'
 import { sourceOf, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { LogoutIncompleteError, ReturnPathError } from '../errors.ts'
-import { isThrottled } from '../failure-kinds.ts'
+import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
 import { acceptsHtml, isNavigation } from '../login/page-request.ts'
 import { isReturnPath } from '../login/return-path.ts'
+import { readerLanguage } from '../pages/authentication-texts.ts'
 import { requestConnection } from '../request-origin.ts'
 import { verifyOrNull } from '../tokens/verified-token.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
@@ -52,7 +53,8 @@ async function leadOnAfterLogout(
 ): Promise<unknown> {
   const next = goOn ?? returnTo
   if (isNavigation(request.headers) && acceptsHtml(request.headers.accept)) {
-    return next === undefined ? sendPage(reply, 200, endedPage(paths())) : await reply.redirect(next, 303)
+    if (next !== undefined) return await reply.redirect(next, 303)
+    return sendPage(reply, 200, endedPage(paths(), readerLanguage(request)))
   }
   if (goOn !== null && returnTo !== undefined) return { continueAt: goOn }
   return await reply.code(204).send()
@@ -120,6 +122,10 @@ async function endSession(
   try {
     await revoker.revoke(token, refreshToken == null ? 'access_token' : 'refresh_token', stranger)
   } catch (cause) {
+    if (source === null && hasTokenCode(cause, 'SALLYPORT_TOKEN_NOT_GRANTED')) {
+      noteNotRevoked(request, cause)
+      return
+    }
     if (stranger !== null && isThrottled(cause)) {
       recordSecurityEvent(request, {
         stage: 'session',
@@ -137,6 +143,20 @@ async function endSession(
     })
     throw withRetryAfter(new LogoutIncompleteError({ cause }))
   }
+}
+
+/**
+ * Not every issuer revokes, and then no later try would: the session ends here, and the tokens, which no client has, at
+ * their expiry.
+ */
+function noteNotRevoked(request: FastifyRequest, cause: unknown): void {
+  request.log.warn({ err: cause }, 'the issuer does not revoke: the tokens of this session last until they expire')
+  recordSecurityEvent(request, {
+    stage: 'session',
+    outcome: 'failure',
+    reason: 'logout-not-revoked',
+    ...subjectOf(request)
+  })
 }
 
 const subjectOf = ({ principal }: FastifyRequest): Record<string, string> =>

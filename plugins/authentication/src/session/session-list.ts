@@ -5,13 +5,13 @@ import { hasTokenCode } from '../failure-kinds.ts'
 import type { SessionOwner, StoredSession } from '../stored-sessions/session-store.ts'
 import type { StoredSessions } from '../stored-sessions/stored-sessions.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
+import { AUTHENTICATION_TEXTS, deviceText } from '../pages/authentication-texts.ts'
 import { deviceName } from './device-name.ts'
 import type { SessionCore } from './session-core.ts'
-import { deviceText } from './session-texts.ts'
 
 /** A session as people see it. */
 export interface ListedSession extends SessionSummary {
-  /** In words, from its user agent. */
+  /** In English words, from its user agent: programs read it, and a page has words of its own. */
   readonly device: string
 }
 
@@ -92,7 +92,7 @@ export function listOfStore(core: Pick<SessionCore, 'options'>, sessions: Stored
 
 const withDevice = (summary: SessionSummary): ListedSession => ({
   ...summary,
-  device: deviceText(deviceName(summary.userAgent))
+  device: deviceText(deviceName(summary.userAgent), AUTHENTICATION_TEXTS.en)
 })
 
 const isOwnedBy = (session: SessionOwner, owner: SessionOwner): boolean =>

@@ -1,7 +1,8 @@
-import { html, page, type Html } from '@sallyport/security-context/pages'
-import type { ListedSession } from './session-list.ts'
-import { SESSION_TEXTS } from './session-texts.ts'
+import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
+import { AUTHENTICATION_TEXTS, deviceText, type AuthenticationTexts } from '../pages/authentication-texts.ts'
+import { deviceName } from './device-name.ts'
 import type { LoginFacts } from './pairing.ts'
+import type { ListedSession } from './session-list.ts'
 
 /** Who is calling, as `GET /session` says it. */
 export interface ShownSession {
@@ -30,38 +31,40 @@ const fact = (name: string, value: string | Html | null): Html =>
   value === null || value === '' ? html`` : html`<dt>${name}</dt><dd>${value}</dd>`
 
 /** Who is logged in, until when, and how. */
-export function sessionPage(shown: ShownSession, paths: SessionPaths): Html {
+export function sessionPage(shown: ShownSession, paths: SessionPaths, language: PageLanguage): Html {
   const { login } = shown
-  const text = SESSION_TEXTS
+  const text = AUTHENTICATION_TEXTS[language]
   return page(
     text.sessionTitle,
     html`<dl>${fact(text.loggedInAs, shown.username ?? shown.subject)}
 ${fact(text.roles, shown.roles.join(', '))}
-${fact(text.loggedInBy, howText(login?.method ?? null))}
+${fact(text.loggedInBy, howText(login?.method ?? null, text))}
 ${fact(text.methods, login?.amr.join(', ') ?? null)}
 ${fact(text.loggedInAt, timeText(login?.authenticatedAtSeconds ?? null))}
 ${fact(text.sessionUntil, timeText(shown.sessionExpiresAtSeconds ?? null))}
 ${fact(text.tokenUntil, timeText(shown.expiresAtSeconds))}</dl>
 ${paths.sessions === null ? null : html`<p><a href="${paths.sessions}">${text.allSessions}</a></p>`}
-<form method="post" action="${paths.logout}"><button>${text.logOut}</button></form>`
+<form method="post" action="${paths.logout}"><button>${text.logOut}</button></form>`,
+    { language }
   )
 }
 
 /** The sessions of a person, each with a button that ends it. */
-export function sessionsPage(sessions: readonly ListedSession[], paths: SessionPaths): Html {
-  const text = SESSION_TEXTS
+export function sessionsPage(sessions: readonly ListedSession[], paths: SessionPaths, language: PageLanguage): Html {
+  const text = AUTHENTICATION_TEXTS[language]
   return page(
     text.sessionsTitle,
-    html`${sessions.length === 0 ? html`<p>${text.none}</p>` : html`<ul>${sessions.map(each => sessionItem(each, paths))}</ul>`}
+    html`${sessions.length === 0 ? html`<p>${text.none}</p>` : html`<ul>${sessions.map(each => sessionItem(each, paths, text))}</ul>`}
 <form method="post" action="${paths.sessions ?? ''}/end">
 <input type="hidden" name="all" value="yes"><button>${text.logOutEverywhere}</button></form>
-<p><a href="${paths.session}">${text.thisSession}</a></p>`
+<p><a href="${paths.session}">${text.thisSession}</a></p>`,
+    { language }
   )
 }
 
-function sessionItem(session: ListedSession, paths: SessionPaths): Html {
-  const text = SESSION_TEXTS
-  const title = session.current ? html`<strong>${session.device}</strong> (${text.current})` : html`${session.device}`
+function sessionItem(session: ListedSession, paths: SessionPaths, text: AuthenticationTexts): Html {
+  const device = deviceText(deviceName(session.userAgent), text)
+  const title = session.current ? html`<strong>${device}</strong> (${text.current})` : html`${device}`
   return html`<li><h2>${title}</h2>
 <dl>${fact(text.began, timeText(session.createdAtSeconds))}
 ${fact(text.lastUsed, timeText(session.lastUsedAtSeconds))}
@@ -69,21 +72,23 @@ ${fact(text.sessionUntil, timeText(session.expiresAtSeconds))}
 ${fact(text.from, session.sourceAddress)}</dl>
 <form method="post" action="${paths.sessions ?? ''}/end">
 <input type="hidden" name="sessionId" value="${session.sessionId}">
-<button class="quiet" aria-label="${text.end}: ${session.device}">${text.end}</button></form></li>`
+<button class="quiet" aria-label="${text.end}: ${device}">${text.end}</button></form></li>`
 }
 
 /** Says that it is done. */
-export function endedPage({ login }: SessionPaths): Html {
+export function endedPage({ login }: Pick<SessionPaths, 'login'>, language: PageLanguage): Html {
+  const text = AUTHENTICATION_TEXTS[language]
   return page(
-    SESSION_TEXTS.endedTitle,
-    html`<p>${SESSION_TEXTS.ended}</p>
-<p><a href="${login}">${SESSION_TEXTS.logInAgain}</a></p>`
+    text.loggedOutTitle,
+    html`<p>${text.loggedOut}</p>
+<p><a href="${login}">${text.logInAgain}</a></p>`,
+    { language }
   )
 }
 
-function howText(method: 'issuer' | 'password' | null): string {
-  if (method === null) return SESSION_TEXTS.byToken
-  return method === 'issuer' ? SESSION_TEXTS.byIssuer : SESSION_TEXTS.byPassword
+function howText(method: 'issuer' | 'password' | null, text: AuthenticationTexts): string {
+  if (method === null) return text.byToken
+  return method === 'issuer' ? text.byIssuer : text.byPassword
 }
 
 /** The same for all readers: a page without scripts does not know their time zone. */

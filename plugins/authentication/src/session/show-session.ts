@@ -2,6 +2,7 @@ import { requirePrincipal } from '@sallyport/security-context'
 import { formTargetOf, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { asksForPage } from '../login/page-request.ts'
+import { readerLanguage } from '../pages/authentication-texts.ts'
 import type { LoginFacts } from './pairing.ts'
 import type { SessionCore } from './session-core.ts'
 import { sessionPage, type SessionPaths, type ShownSession } from './session-pages.ts'
@@ -15,7 +16,7 @@ export function createShowSession({ login }: Pick<SessionCore, 'login'>, paths: 
     const isOfIssuer = shown.login?.method === 'issuer'
     const leaving = isOfIssuer ? await login.leave?.(request, { returnTo: undefined, idToken: null }) : null
     const formTarget = leaving == null ? null : formTargetOf(leaving)
-    return await sendPage(reply, 200, sessionPage(shown, paths()), formTarget)
+    return await sendPage(reply, 200, sessionPage(shown, paths(), readerLanguage(request)), formTarget)
   }
 }
 

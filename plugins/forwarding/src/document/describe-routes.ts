@@ -7,7 +7,9 @@ import { createRouteMatcher, methodsOfRoute, type RoutePattern } from '../match-
 import { readRouteTable } from '../options.ts'
 import type { RouteTableOptions } from '../table-options.ts'
 import { rewritePath, type TableRoute } from '../table-route.ts'
+import type { ReadUpstream } from '../upstream-options.ts'
 import { UpstreamConnections } from '../upstream.ts'
+import type { ReadWebSocket } from '../web-socket/web-socket-options.ts'
 
 /** A route with everything that holds for it, defaults included. Says no value that a header is set to. */
 export interface RouteDescription {
@@ -22,7 +24,12 @@ export interface RouteDescription {
   /** `null`: every login will do. */
   readonly stepUp: StepUp | null
   readonly upstream: string
+  /** That of the first target. */
   readonly origin: string
+  /** Everywhere the upstream runs. */
+  readonly targets: ReadonlyArray<{ readonly name: string; readonly origin: string; readonly weight: number }>
+  /** What holds when the upstream fails; `null` for what is not wanted. */
+  readonly guards: UpstreamGuards
   /** `null`: the answer is that of the upstream. */
   readonly compose: readonly PartDescription[] | null
   readonly credential: ExchangedCredential | 'token' | 'none'
@@ -35,7 +42,15 @@ export interface RouteDescription {
   /** Names of limits of requests. */
   readonly rateLimits: readonly string[]
   readonly cors: CorsOptions | null
+  /** `null`: none of its requests may switch protocols. */
+  readonly webSocket: ReadWebSocket | null
 }
+
+/** What guards an upstream, with its defaults; `null` for what is not wanted. */
+export type UpstreamGuards = {
+  readonly [Guard in GuardName]: NonNullable<ReadUpstream[Guard]> | null
+}
+type GuardName = 'healthCheck' | 'ejection' | 'retries' | 'breaker' | 'bulkhead'
 
 /** A part of a composed answer. */
 export interface PartDescription {
@@ -99,7 +114,8 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
   )
   return routes.flatMap(route => {
     const made = makeRouteWithParts(route, table, opened)
-    if (made === null) return []
+    const options = upstreams[route.upstream]
+    if (made === null || options === undefined) return []
     const { requestHeaders, responseHeaders, hosts = null, strategies = null, stepUp = null, cors = null } = route
     const description: RouteDescription = {
       name: route.name ?? route.path,
@@ -111,6 +127,8 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       stepUp,
       upstream: route.upstream,
       origin: made.origin,
+      targets: describedTargets(options, made.origin),
+      guards: describedGuards(options),
       compose:
         made.parts === null ? null : made.parts.map(part => describedPart(part, route.compose?.[part.name]?.path)),
       credential: made.credential,
@@ -126,10 +144,24 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       limits: made.limits,
       stream: made.stream,
       rateLimits: [...(route.rateLimits ?? defaults.rateLimits ?? [])],
-      cors
+      cors,
+      webSocket: made.webSocket
     }
     return [{ path: route.path, hosts: route.hosts, methods: route.methods, made, description }]
   })
+}
+
+function describedTargets({ targets }: ReadUpstream, origin: string): RouteDescription['targets'] {
+  return (targets ?? [{ origin, weight: 1 }]).map(({ name, weight, origin: at }, place) => ({
+    name: name ?? String(place + 1),
+    origin: at,
+    weight
+  }))
+}
+
+function describedGuards(options: ReadUpstream): UpstreamGuards {
+  const { healthCheck = null, ejection = null, retries = null, breaker = null, bulkhead = null } = options
+  return { healthCheck, ejection, retries, breaker, bulkhead }
 }
 
 function describedPart({ name, decides, route }: TablePart, path = ''): PartDescription {

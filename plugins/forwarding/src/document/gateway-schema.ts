@@ -67,6 +67,27 @@ const cors = closed(
   'Cross-origin calls; preflights are answered by the gateway.'
 )
 
+const webSocket = closed(
+  {
+    origins: Type.Optional(
+      Type.Array(openText('an origin such as https://shop.example', isCorsOrigin, 'Scheme, host and port.'), {
+        minItems: 1,
+        description: "Origins whose pages may open one. Default: the gateway's own."
+      })
+    ),
+    extensions: Type.Optional(
+      Type.Boolean({ description: 'Whether client and service may agree on extensions, such as compression.' })
+    ),
+    maxOpen: Type.Optional(count('Open ones at a time, in each process; one more is 503. Default: 1000.')),
+    maxOpenPerCaller: Type.Optional(
+      count('Those of one caller, or of one source where nobody is known; one more is 429. Default: 20.')
+    ),
+    idleMs: Type.Optional(durationMs('How long nothing may come from either side. Default: 120000.')),
+    totalMs: Type.Optional(durationMs('How long one may be open. Default: as long as the access of its caller.'))
+  },
+  'Requests may switch to a WebSocket (RFC 6455). Default: they are refused.'
+)
+
 const limitNames = (description: string) =>
   Type.Array(fixedText('the name of a limit', isScope, 'One of `rateLimits`.'), { description })
 
@@ -147,7 +168,8 @@ const route = closed(
       Type.Boolean({ description: 'Answers go on while data arrives: only the pauses are limited.' })
     ),
     rateLimits: Type.Optional(limitNames('Limits of `rateLimits` that hold here. Default: those of `defaults`.')),
-    cors: Type.Optional(cors)
+    cors: Type.Optional(cors),
+    webSocket: Type.Optional(webSocket)
   },
   'Which requests go where, and who may send them.'
 )

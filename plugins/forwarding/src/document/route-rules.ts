@@ -93,6 +93,11 @@ export function documentRouteMistakes(
       'stepUp must name maxAgeSeconds, acr or both'
     ),
     ...mistakeIf(access === 'public' && stepUp !== undefined, 'stepUp', 'a public route asks nobody for a login'),
+    ...mistakeIf(
+      route.webSocket !== undefined && route.methods !== undefined && !route.methods.includes('GET'),
+      'webSocket',
+      'a WebSocket begins with GET: methods must have it'
+    ),
     ...composeMistakes(route, upstreams),
     ...limitNameMistakes(route.rateLimits, rateLimits),
     ...(route.rateLimits ?? []).flatMap((name, place) =>

@@ -69,6 +69,9 @@ const retries = closed(
     budgetPercent: Type.Optional(percent('Repetitions in percent of the requests. Default: 20.')),
     burst: Type.Optional(count('How many of them may be saved up. Default: 10.')),
     backoffMs: Type.Optional(durationMs('The longest wait before the second sending; it is random. Default: 25.')),
+    attemptTimeoutMs: Type.Optional(
+      durationMs('How long a sending may wait for its answer to begin while another one may follow it.')
+    ),
     statuses: Type.Optional(
       Type.Array(Type.Integer({ minimum: 500, maximum: 599 }), {
         description: 'Answers after which a request is sent again. Default: 502, 503, 504.'

@@ -2,7 +2,10 @@ import { AsyncResource } from 'node:async_hooks'
 import { beginWait, endWait } from '@sallyport/security-context'
 import type { FastifyRequest } from 'fastify'
 import type { Dispatcher } from 'undici'
+import type { ExchangeParts, SwitchedExchange } from './exchange-parts.ts'
 import type { ServiceExchange } from './service-exchange.ts'
+
+type CallerParts = Pick<ExchangeParts, 'request' | 'protocolSwitch'>
 
 type HandlerArguments<Name extends keyof Dispatcher.DispatchHandler> = Parameters<
   NonNullable<Dispatcher.DispatchHandler[Name]>
@@ -17,12 +20,14 @@ export class CallerScope implements Dispatcher.DispatchHandler {
   readonly #exchange: ServiceExchange
   readonly #request: FastifyRequest
   readonly #scope: AsyncResource
+  readonly #protocolSwitch: SwitchedExchange | null
   #isWaiting = true
 
   /** Make it where the call begins. @param scope made in the context of the request */
-  constructor(exchange: ServiceExchange, request: FastifyRequest, scope: AsyncResource) {
+  constructor(exchange: ServiceExchange, { request, protocolSwitch }: CallerParts, scope: AsyncResource) {
     this.#exchange = exchange
     this.#request = request
+    this.#protocolSwitch = protocolSwitch
     this.#scope = scope
     beginWait(request, 'upstream')
   }
@@ -43,6 +48,15 @@ export class CallerScope implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#exchange.onRequestStart(controller)
+  }
+
+  /** The service has switched protocols: the exchange has nothing to do with what follows. */
+  onRequestUpgrade(...[, , headers, socket]: HandlerArguments<'onRequestUpgrade'>): void {
+    this.endWait()
+    this.#scope.runInAsyncScope(() => {
+      if (this.#protocolSwitch !== null && this.#exchange.release()) this.#protocolSwitch.take(headers, socket)
+      else socket.on('error', () => {}).destroy()
+    })
   }
 
   onResponseStart(...[controller, statusCode, headers]: HandlerArguments<'onResponseStart'>): void {

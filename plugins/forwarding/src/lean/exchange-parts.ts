@@ -1,9 +1,18 @@
-import { Readable } from 'node:stream'
+import { type Duplex, Readable } from 'node:stream'
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { AnswerHeaders } from '../answer-rules.ts'
 import type { OpenAnswers } from '../open-answers.ts'
 import type { TableRoute } from '../table-route.ts'
 import type { Deadlines } from './deadlines.ts'
+
+/** A request that asks its service for another protocol. */
+export interface SwitchedExchange {
+  /** What the service is asked for, names and values in turn. */
+  readonly fields: () => readonly string[]
+  /** The service has switched. Answers the request, whatever happens. */
+  readonly take: (answer: AnswerHeaders, socket: Duplex) => void
+}
 
 /** A request and what its exchange with the service needs. */
 export interface ExchangeParts {
@@ -15,6 +24,8 @@ export interface ExchangeParts {
   readonly openAnswers: OpenAnswers | null
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
+  /** For a request that asks for another protocol; `null` for any other. */
+  readonly protocolSwitch: SwitchedExchange | null
 }
 
 /**

@@ -32,15 +32,18 @@ export function forwardLean(call: LeanCall): void {
 
 function dispatchCall(call: LeanCall, exchange: ServiceExchange, token: string | null): void {
   if (!exchange.isPending) return
-  const { request, route } = call
-  const caller = new CallerScope(exchange, request, exchange.scope)
+  const { request, route, protocolSwitch } = call
+  const caller = new CallerScope(exchange, call, exchange.scope)
   try {
+    const fields = outgoingFields(request, call, { token, deadlineAtMs: exchange.deadlineAtMs })
     route.upstream.dispatch(
       {
         origin: route.origin,
         path: outgoingTarget(request, route),
         method: request.method,
-        headers: outgoingFields(request, call, { token, deadlineAtMs: exchange.deadlineAtMs }),
+        headers: protocolSwitch === null ? fields : [...fields, ...protocolSwitch.fields()],
+        // undici says it in the two fields of the connection.
+        ...(protocolSwitch !== null && { upgrade: 'websocket' }),
         body: bodyToSend(request),
         // undici's clock for the head starts when the request is written.
         headersTimeout: 0,

@@ -3,7 +3,7 @@ import { runHeadHooks } from '@sallyport/security-context'
 import type { Dispatcher } from 'undici'
 import { type AnswerHeaders, putHead, refusalOfAnswer, withdrawHead } from '../answer-rules.ts'
 import { waitsForClient } from '../bound-call.ts'
-import { recordEndOfAccess } from '../end-of-access.ts'
+import { watchAccess } from '../end-of-access.ts'
 import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../errors.ts'
 import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
@@ -37,6 +37,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   #dumpedBytes = 0
   #isTickDue = false
   #hasWaitedForClient = false
+  #isReleased = false
   #unwatch: (() => void) | null = null
 
   constructor(parts: ExchangeParts) {
@@ -81,10 +82,8 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   expire(nowMs: number): void {
     const { request, route } = this.#parts
-    if (this.#phase !== 'calling' || !waitsForClient(request)) {
-      this.fail(ofService(new ForwardTimeoutError(), route.audience))
-      return
-    }
+    const isLate = this.#phase !== 'calling' || !waitsForClient(request)
+    if (isLate) return this.fail(ofService(new ForwardTimeoutError(), route.audience))
     this.#hasWaitedForClient = true
     this.deadlineAtMs = nowMs + route.limits.headMs
   }
@@ -105,6 +104,13 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
     this.#leaveQueue = null
     if (this.#phase === 'calling') this.#controller = controller
     else controller.abort(new ClientLeftError())
+  }
+
+  /** Gives the request to somebody else, who answers it. @returns false when it is answered */
+  release(): boolean {
+    this.#isReleased ||= this.isPending
+    if (this.isPending) this.#settle()
+    return this.#isReleased
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number, headers: AnswerHeaders): void {
@@ -226,21 +232,16 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   /** Ends the answer when the access of its request ends. */
   #watch(): void {
-    const { request, reply, route, openAnswers, auditSink } = this.#parts
-    const { principal, accessToken } = request
-    if (principal === null || openAnswers === null || this.#unwatch !== null) return
-    const { audience } = route
-    const unwatch = openAnswers.add({
-      principal,
-      accessToken,
+    if (this.#unwatch !== null) return
+    const { stream, audience } = this.#parts.route
+    const unwatch = watchAccess(this.#parts, {
       // An announced length is a promise, and such an answer has an end.
-      finish: this.#parts.route.stream && !this.#isAnnounced ? this.#finish : null,
-      end: reason => {
-        recordEndOfAccess(request, reply, { reason, audience, auditSink })
+      finish: stream && !this.#isAnnounced ? this.#finish : null,
+      end: () => {
         this.fail(ofService(new AccessEndedError(), audience))
       }
     })
-    if (this.#isIn('over')) unwatch()
+    if (this.#isIn('over')) unwatch?.()
     else this.#unwatch = unwatch
   }
 
@@ -257,7 +258,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
 
   readonly #endWithTheClient = (): void => {
     const { raw } = this.#parts.reply
-    if (raw.writableFinished) return
+    if (raw.writableFinished || this.#isReleased) return
     const left = new ClientLeftError()
     if (!raw.headersSent) raw.statusCode = left.statusCode ?? raw.statusCode
     endWithError(raw, left)

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import type { CallOutcome, GuardedTarget } from './guarded-target.ts'
 
@@ -11,6 +12,8 @@ export interface AttemptReports {
   readonly sent: () => void
   /** A final head. @returns whether the answer is passed on */
   readonly head: (statusCode: number, headers: AnswerFields, statusMessage: string | undefined) => boolean
+  /** The target has switched protocols: the call is over, and its connection somebody else's. */
+  readonly upgraded: (statusCode: number, headers: AnswerFields, socket: Duplex) => void
   readonly informed: (statusCode: number, headers: AnswerFields) => void
   readonly data: (chunk: Buffer) => void
   readonly ended: (trailers: AnswerFields) => void
@@ -64,6 +67,20 @@ export class CallAttempt implements Dispatcher.DispatchHandler {
 
   onRequestSent(): void {
     if (this.#phase === 'waiting') this.#reports.sent()
+  }
+
+  onRequestUpgrade(
+    _controller: Dispatcher.DispatchController,
+    statusCode: number,
+    headers: AnswerFields,
+    socket: Duplex
+  ): void {
+    if (this.#phase !== 'waiting') {
+      socket.on('error', () => {}).destroy()
+      return
+    }
+    this.#end('answered')
+    this.#reports.upgraded(statusCode, headers, socket)
   }
 
   onResponseStart(

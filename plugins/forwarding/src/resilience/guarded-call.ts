@@ -16,6 +16,8 @@ export interface CallGuard {
   readonly mayRepeat: () => boolean
   /** Runs something after the wait that belongs to a repetition. */
   readonly waitBefore: (repetition: number, run: () => void) => { readonly stop: () => void }
+  /** Runs something when a sending has had its time; `null` where it may take all that is left. */
+  readonly limitAttempt: (run: () => void) => { readonly stop: () => void } | null
   /** Why nothing can be sent now. */
   readonly unavailable: () => Error
 }
@@ -38,6 +40,7 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
   #isOver = false
   #isPaused = false
   #wait: { readonly stop: () => void } | null = null
+  #attemptLimit: { readonly stop: () => void } | null = null
   #leaveBulkhead: () => void = () => {}
 
   constructor(upstream: CallGuard, options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler) {
@@ -108,8 +111,15 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
 
   head(...[statusCode, headers, statusMessage]: Parameters<AttemptReports['head']>): boolean {
     if (this.#upstream.retries?.statuses.includes(statusCode) === true && this.#sendsAgain()) return false
+    this.#attemptLimit?.stop()
     this.#handler.onResponseStart?.(this, statusCode, headers, statusMessage)
     return true
+  }
+
+  /** What is open takes no place of the bulkhead: there are limits of its own for it. */
+  upgraded(...[statusCode, headers, socket]: Parameters<AttemptReports['upgraded']>): void {
+    this.#close()
+    this.#handler.onRequestUpgrade?.(this, statusCode, headers, socket)
   }
 
   data(chunk: Buffer): void {
@@ -131,6 +141,10 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
     if (target === null) return this.#fail(this.#upstream.unavailable())
     const attempt = new CallAttempt(target, this, this.#upstream.nowMs)
     this.#attempt = attempt
+    this.#attemptLimit = this.#upstream.limitAttempt(() => {
+      // Where nothing may follow, it has all the time that is left.
+      if (this.#sendsAgain()) attempt.abort(new Error('The attempt took too long'), 'late')
+    })
     try {
       target.connections.dispatch({ ...this.#options, origin: target.origin }, attempt)
     } catch (error) {
@@ -148,6 +162,7 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
     if (this.#tried.length + 1 >= retries.attempts || !isRepeatableCall(this.#options)) return false
     const again = requestAgain(this.#options, this.#upstream.nowMs() - this.#startedAtMs)
     if (again === null || !this.#upstream.mayRepeat()) return false
+    this.#attemptLimit?.stop()
     this.#options = again
     this.#tried.push(failed.target)
     this.#attempt = null
@@ -167,6 +182,7 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
   #close(): void {
     this.#isOver = true
     this.#wait?.stop()
+    this.#attemptLimit?.stop()
     this.#leaveBulkhead()
   }
 }

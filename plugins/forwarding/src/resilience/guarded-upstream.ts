@@ -13,6 +13,7 @@ import { RetryBudget, type RetryBudgetRules } from './retry-budget.ts'
 export interface RetryRules extends RetryBudgetRules {
   readonly attempts: number
   readonly backoffMs: number
+  readonly attemptTimeoutMs?: number | undefined
   readonly statuses: readonly number[]
 }
 
@@ -98,6 +99,12 @@ export class GuardedUpstream implements CallGuard {
   waitBefore(repetition: number, run: () => void): { readonly stop: () => void } {
     const mostMs = (this.retries?.backoffMs ?? 0) * 2 ** (repetition - 1)
     return this.#parts.startTimer(run, this.#parts.random() * mostMs)
+  }
+
+  /** Runs something when a sending has had its time; `null` where it may take all that is left. */
+  limitAttempt(run: () => void): { readonly stop: () => void } | null {
+    const { attemptTimeoutMs } = this.retries ?? {}
+    return attemptTimeoutMs === undefined ? null : this.#parts.startTimer(run, attemptTimeoutMs)
   }
 
   /** Why nothing can be sent now, and when to try again. */

@@ -82,6 +82,11 @@ export interface RetryOptions {
    */
   readonly backoffMs?: number
   /**
+   * How long a sending waits for its answer to begin, in ms, while the request may be sent once more; the last sending
+   * has all the time that is left. Left out: the same.
+   */
+  readonly attemptTimeoutMs?: number
+  /**
    * Answers after which a request is sent again, beside failures to get one.
    * @default [502, 503, 504]
    */
@@ -167,6 +172,7 @@ export const retryOptions = optionsObject({
   budgetPercent: whole(20, 1, 100),
   burst: whole(10),
   backoffMs: Type.Integer({ ...timerOption(), default: 25 }),
+  attemptTimeoutMs: Type.Optional(timerOption()),
   statuses: listOf(Type.Integer({ minimum: 500, maximum: 599 }), { default: [502, 503, 504] }),
   replayBodyBytes: whole(16_384, 0)
 })

@@ -2,7 +2,7 @@
 import { createHmac, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { memorySessionStore } from '@sallyport/authentication/session-stores'
 import t, { type Test } from 'tap'
-import { buildLoginApp, goThroughLogin, type LoginApp, type LoginAppOptions } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, type LoginApp, type LoginAppOptions } from '../../../support/login-app.ts'
 import { codeOf } from '../../support/session-app.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildLoginApp, goThroughLogin, NAVIGATION, type LoginApp } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, NAVIGATION, type LoginApp } from '../../../support/login-app.ts'
 import { Browser, codeOf } from '../../support/session-app.ts'
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' }
@@ -36,6 +36,27 @@ t.test('S-16: a form ends the session here and leads to the issuer, which leads 
   t.equal(back.headers.location, '/orders?page=2')
   t.match(login.reasons(), ['session/success/login-succeeded', 'session/success/logout'])
 })
+
+t.test(
+  'a logout at an issuer that revokes nothing ends the session here, leads on, and says so in the trail',
+  async t => {
+    const login = await buildLoginApp(t, { metadata: { end: true, revocation_endpoint: undefined } })
+    const browser = login.browser()
+    await goThroughLogin(login, browser)
+    const answer = await post(browser, { returnTo: '/orders' })
+    t.equal(answer.statusCode, 303)
+    t.match(answer.headers.location, `${login.issuer.origin}/end-session?`)
+    t.equal(browser.cookies.size, 0)
+    t.same(login.reasons().slice(1), ['session/failure/logout-not-revoked', 'session/success/logout'])
+    const away = await startApp(t)
+    const other = away.browser()
+    await goThroughLogin(away, other)
+    away.issuer.tricks = {
+      answer: ({ path }, response) => path === '/revoke' && response.writeHead(503).end() !== null
+    }
+    t.equal((await post(other, {})).statusCode, 503, 'one that cannot be reached may revoke later')
+  }
+)
 
 t.test('S-13: a logout leads nowhere that nobody sealed here', async t => {
   const login = await startApp(t)

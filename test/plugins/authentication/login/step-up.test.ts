@@ -2,7 +2,7 @@ import authentication from '@sallyport/authentication'
 import securityContext, { declarationMistakes, type StepUp } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { buildLoginApp, goThroughLogin, type LoginApp } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, type LoginApp } from '../../../support/login-app.ts'
 import { Browser, codeOf } from '../../support/session-app.ts'
 
 const ROUTES: Readonly<Record<string, StepUp>> = {
@@ -72,6 +72,23 @@ t.test('S-15: a login that is too weak is one that has to be stronger', async t 
   t.equal((await goThroughLogin(login, browser, String(opened.headers.location))).headers.location, '/strong')
   t.equal((await browser.get('/strong')).body, 'passed')
   t.equal((await browser.get('/both')).body, 'passed')
+})
+
+t.test('the page of a login that was too weak leads to one at which the issuer asks the person again', async t => {
+  const login = await startApp(t)
+  const browser = login.browser()
+  login.issuer.tricks = { idClaims: { acr: 'urn:password' } }
+  await goThroughLogin(login, browser)
+  const opened = await browser.get('/strong')
+  const refused = await goThroughLogin(login, browser, String(opened.headers.location))
+  t.equal(refused.statusCode, 400)
+  const [, address = ''] = /<a href="([^"]+)">Log in again/.exec(refused.body) ?? []
+  const again = await browser.get(address.replaceAll('&amp;', '&'))
+  const asked = Object.fromEntries(login.issuer.asked(String(again.headers.location)))
+  t.match(asked, { prompt: 'login', acr_values: 'urn:two-factors urn:key' })
+  login.issuer.tricks = { idClaims: { acr: 'urn:key' } }
+  const end = login.issuer.authorize(String(again.headers.location))
+  t.equal((await browser.get(end)).headers.location, '/strong')
 })
 
 t.test('what the token says comes before what the login said, and a token that says nothing does not pass', async t => {

@@ -169,3 +169,50 @@ t.test('a storm: an upstream that fails gets at most its share more, and what wa
   t.equal(repeated, sent - 300)
   t.ok((refused ?? 0) > 0)
 })
+
+t.test(
+  'a sending that takes too long is given up for another one, and the last one has the rest of the time',
+  async t => {
+    for (const step of STEPS) {
+      const target = await startTarget(t)
+      let hangs = 1
+      target.answer = (request, response) => {
+        request.resume().once('end', () => {
+          if (hangs-- <= 0) response.end('well')
+        })
+      }
+      const upstream = { retries: { ...RETRIES, attemptTimeoutMs: 100 }, timeouts: { headMs: 400 } }
+      const { url } = await startGuarded(t, [target], withRetries({ step, upstream }))
+      const answer = await fetch(`${url}/x`, { method: 'PUT', body: 'body' })
+      t.same([answer.status, await answer.text(), target.paths.length], [200, 'well', 2], step)
+      await until(() => target.pending === 0)
+      hangs = 10
+      target.paths.length = 0
+      t.equal((await fetch(`${url}/x`)).status, 504)
+      t.equal(target.paths.length, 2, 'no more often than allowed')
+      target.paths.length = 0
+      t.equal((await fetch(`${url}/x`, { method: 'POST', body: 'body' })).status, 504)
+      t.equal(target.paths.length, 1, 'and never what may have an effect')
+    }
+  }
+)
+
+t.test('an answer that has begun is not given up by the limit of a sending', async t => {
+  const target = await startTarget(t)
+  let end = (): void => {}
+  target.answer = (request, response) => {
+    request.resume()
+    response.write('one ')
+    end = () => response.end('two')
+  }
+  const { url } = await startGuarded(
+    t,
+    [target],
+    withRetries({ upstream: { retries: { ...RETRIES, attemptTimeoutMs: 50 } } })
+  )
+  const answer = await fetch(`${url}/x`)
+  await new Promise(resolve => setTimeout(resolve, 100))
+  end()
+  t.equal(await answer.text(), 'one two')
+  t.equal(target.paths.length, 1)
+})

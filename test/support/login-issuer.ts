@@ -1,31 +1,18 @@
-// An app with a login at an issuer that does what a test says, honest until then; and a browser that goes through it.
+// An issuer of logins that does what a test says, honest until then.
 import { createHash, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import authentication, {
-  loginRoutes,
-  sessionRoutes,
-  type AuthenticationOptions,
-  type LoginRoutesOptions
-} from '@sallyport/authentication'
-import securityContext, { problemDetails, type SecurityEvent } from '@sallyport/security-context'
+import type { IssuedCertificate } from '@sallyport/local'
 import { createIssuer, type TestIssuer } from '@sallyport/testing'
-import {
-  createLoginClient,
-  createTokenClient,
-  discoverMetadata,
-  type TokenClientOptions
-} from '@sallyport/token-exchange'
-import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
-import { Browser, key } from './session-app.ts'
 
 export const CLIENT_ID = 'shop'
-const AUDIENCE = 'shop-api'
+export const AUDIENCE = 'shop-api'
 const SUBJECT = 'subject-1'
-const CLIENT_SECRET = 'shop-secret'
 
-type Claims = Record<string, unknown>
+/** Claims or other members of a JSON object. */
+export type Claims = Record<string, unknown>
 
 /** A request that the issuer got. */
 interface IssuerRequest {
@@ -42,6 +29,8 @@ export interface IssuerTricks {
   /** Makes the id_token of the claims that an honest one would have. */
   readonly idToken?: (claims: Claims) => unknown
   readonly accessClaims?: Claims
+  /** More or other parameters of its answer through the browser; `null` takes one away. */
+  readonly answerBack?: Readonly<Record<string, string | null>>
   /** Answers a path instead of the issuer; `false`: the issuer does. */
   readonly answer?: (request: IssuerRequest, response: ServerResponse) => boolean
 }
@@ -58,45 +47,27 @@ export interface LoginIssuer {
   readonly authorize: (location: string, more?: Record<string, string | null>) => string
 }
 
-/** An app and its issuer. */
-export interface LoginApp {
-  readonly app: FastifyInstance
-  readonly issuer: LoginIssuer
-  readonly clock: { ms: number }
-  readonly browser: () => Browser
-  readonly events: SecurityEvent[]
-  /** `stage/outcome/reason`, as they came since the last call. */
-  readonly reasons: () => string[]
-}
-
-export interface LoginAppOptions {
-  readonly metadata?: Claims
-  readonly login?: Partial<Omit<LoginRoutesOptions, 'logLevel' | 'logSerializers'>>
-  readonly session?: Partial<NonNullable<AuthenticationOptions['session']>>
-  readonly client?: Partial<TokenClientOptions>
-  readonly addRoutes?: (app: FastifyInstance) => void
-}
-
-/** What a browser says of itself when a person follows a link or types an address. */
-export const NAVIGATION = {
-  accept: 'text/html,application/xhtml+xml,*/*;q=0.8',
-  'sec-fetch-mode': 'navigate',
-  'sec-fetch-dest': 'document',
-  'sec-fetch-site': 'none'
-}
-
 const halfHash = (text: string): string =>
   createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
 
-async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims): Promise<LoginIssuer> {
+/** Starts the issuer; it ends with the test. @param certificate it speaks TLS, for a real browser */
+export async function startLoginIssuer(
+  t: Test,
+  clock: { ms: number },
+  { metadata = {}, certificate }: { readonly metadata?: Claims; readonly certificate?: IssuedCertificate }
+): Promise<LoginIssuer> {
   const codes = new Map<string, URLSearchParams>()
   const pushed = new Map<string, URLSearchParams>()
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     readForm(request).then(
       form => answer(request, form, response),
       () => response.destroy()
     )
-  })
+  }
+  const server =
+    certificate === undefined
+      ? createServer(serve)
+      : createTlsServer({ cert: certificate.certificate, key: certificate.privateKey }, serve)
   await new Promise<void>(resolve => {
     server.listen(0, '127.0.0.1', resolve)
   })
@@ -104,7 +75,8 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
     server.closeAllConnections()
     server.close()
   })
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const origin = certificate === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`
   const kit = createIssuer({ issuer: origin, audience: AUDIENCE, clock: () => clock.ms })
 
   function answer(request: IncomingMessage, form: URLSearchParams, response: ServerResponse): void {
@@ -118,6 +90,7 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
         token_endpoint: `${origin}/token`,
         authorization_endpoint: `${origin}/authorize`,
         revocation_endpoint: `${origin}/revoke`,
+        jwks_uri: kit.jwksUri,
         ...metadata,
         ...(metadata['end'] === true && { end_session_endpoint: `${origin}/end-session` }),
         ...(metadata['par'] === true && { pushed_authorization_request_endpoint: `${origin}/par` })
@@ -127,7 +100,22 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
       pushed.set(requestUri, form)
       sendJson(response, 201, { request_uri: requestUri, expires_in: 60 })
     } else if (path === '/token') token(form, response)
-    else sendJson(response, 200, {})
+    else if (path === '/jwks') sendKeys(response)
+    else if (path.startsWith('/authorize?')) {
+      const location = self.authorize(`${origin}${path}`, self.tricks.answerBack)
+      const back = self.asked(`${origin}${path}`).get('redirect_uri') ?? ''
+      response.writeHead(303, { location: new URL(location, back).href }).end()
+    } else sendJson(response, 200, {})
+  }
+
+  function sendKeys(response: ServerResponse): void {
+    kit
+      .fetch(kit.jwksUri)
+      .then(async keys => await keys.json())
+      .then(
+        keys => sendJson(response, 200, keys as object),
+        () => response.destroy()
+      )
   }
 
   function token(form: URLSearchParams, response: ServerResponse): void {
@@ -207,60 +195,6 @@ async function startLoginIssuer(t: Test, clock: { ms: number }, metadata: Claims
     }
   }
   return self
-}
-
-/** An app as anybody would make it, with its login. */
-export async function buildLoginApp(t: Test, options: LoginAppOptions = {}): Promise<LoginApp> {
-  const clock = { ms: Date.UTC(2026, 10, 26, 12) }
-  const issuer = await startLoginIssuer(t, clock, options.metadata ?? {})
-  const clientOptions: TokenClientOptions = {
-    metadata: async () => await discoverMetadata({ issuer: issuer.origin }),
-    clientId: CLIENT_ID,
-    ...(options.client?.clientKey === undefined && { clientSecret: CLIENT_SECRET }),
-    clock: () => clock.ms,
-    ...options.client
-  }
-  const app = Fastify()
-  t.after(() => app.close())
-  const events: SecurityEvent[] = []
-  await app.register(securityContext)
-  await app.register(problemDetails)
-  await app.register(authentication, {
-    issuer: issuer.origin,
-    audience: AUDIENCE,
-    keys: issuer.kit.keys,
-    clock: () => clock.ms,
-    session: { tokenClient: createTokenClient(clientOptions), keys: [key('k1')], ...options.session }
-  })
-  await app.register(sessionRoutes)
-  await app.register(loginRoutes, { client: createLoginClient(clientOptions), ...options.login })
-  app.get('/orders', { config: { access: 'authenticated', audit: 'none' } }, async request => ({
-    subject: request.principal?.subject,
-    facts: request.loginFacts
-  }))
-  options.addRoutes?.(app)
-  app.addHook('onSend', async request => {
-    events.push(...request.securityEvents)
-  })
-  await app.ready()
-  return {
-    app,
-    issuer,
-    clock,
-    events,
-    browser: () => new Browser(app, NAVIGATION),
-    reasons: () => events.splice(0).map(({ stage, outcome, reason }) => `${stage}/${outcome}/${reason}`)
-  }
-}
-
-/** Takes a browser through the login; gives the answer of the callback. */
-export async function goThroughLogin(
-  { issuer }: LoginApp,
-  browser: Browser,
-  path = '/login'
-): Promise<LightMyRequestResponse> {
-  const begun = await browser.get(path)
-  return await browser.get(issuer.authorize(String(begun.headers.location)))
 }
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {

@@ -2,8 +2,12 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { IssuedCertificate } from '@sallyport/local'
 import type { Test } from 'tap'
+import { Agent, fetch as undiciFetch, type RequestInit as UndiciRequestInit } from 'undici'
+import { answerSignIn, type ShownInteraction } from './oidc-pages.ts'
 
 /** A running issuer. */
 export interface OidcIssuer {
@@ -12,6 +16,16 @@ export interface OidcIssuer {
   readonly token: (scope: string, resource?: string) => Promise<string>
   /** How a person at the issuer logs in next, where a page would be. */
   person: Person
+  /** Refresh grants so far. */
+  readonly refreshes: () => number
+}
+
+/** How browsers meet the issuer. */
+export interface OidcIssuerOptions {
+  /** For `localhost`; left out: plain HTTP. */
+  readonly tls?: IssuedCertificate
+  /** Whether people see a sign-in page; they are as `person` says otherwise. */
+  readonly pages?: boolean
 }
 
 /** Somebody who is asked nothing: the answer to every page is here. */
@@ -21,6 +35,8 @@ export interface Person {
   readonly amr?: readonly string[]
   /** Does not want to. */
   readonly cancels?: boolean
+  /** How long ago the login was, in seconds. */
+  readonly loggedInSecondsAgo?: number
 }
 
 /** A client that logs people in, as the package describes one. */
@@ -28,6 +44,8 @@ export type LoginClientMetadata = Readonly<Record<string, unknown>>
 
 interface ProviderInstance {
   readonly callback: () => RequestListener
+  readonly on: (event: 'grant.success', listener: (context: TokenContext) => void) => void
+  readonly interactionDetails: (request: IncomingMessage, response: ServerResponse) => Promise<ShownInteraction>
   readonly interactionFinished: (
     request: IncomingMessage,
     response: ServerResponse,
@@ -39,6 +57,10 @@ interface ProviderInstance {
     readonly addResourceScope: (resource: string, scope: string) => void
     readonly save: () => Promise<string>
   }
+}
+
+interface TokenContext {
+  readonly oidc: { readonly params: { readonly grant_type: string } }
 }
 
 interface GrantContext {
@@ -58,14 +80,22 @@ const SCOPES = 'orders:read orders:write'
 const CLIENT = { client_id: 'shop', client_secret: 'shop-secret-shop-secret-shop-secret' }
 
 /** Starts an issuer that knows two resources, a client of its own, and those that log people in. */
-export async function startOidcIssuer(t: Test, clients: readonly LoginClientMetadata[] = []): Promise<OidcIssuer> {
-  const server = createServer().listen(0, '127.0.0.1')
+export async function startOidcIssuer(
+  t: Test,
+  clients: readonly LoginClientMetadata[] = [],
+  { tls, pages = false }: OidcIssuerOptions = {}
+): Promise<OidcIssuer> {
+  const server = tls === undefined ? createServer() : createTlsServer({ cert: tls.certificate, key: tls.privateKey })
+  server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {
     server.closeAllConnections()
     server.close()
   })
-  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const issuer = tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`
+  const dispatcher = new Agent({ connect: { ...(tls !== undefined && { ca: tls.ca }) } })
+  t.teardown(() => dispatcher.destroy())
   // @ts-expect-error the package ships no types
   const { default: Provider } = (await import('oidc-provider')) as {
     default: new (issuer: string, configuration: object) => ProviderInstance
@@ -89,8 +119,9 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
     // Its own refuses addresses of this machine, and says nothing of it.
-    fetch: async (url: string, { signal, method, headers, body }: RequestInit) =>
-      await fetch(url, {
+    fetch: async (url: string, { signal, method, headers, body }: UndiciRequestInit) =>
+      await undiciFetch(url, {
+        dispatcher,
         redirect: 'manual',
         ...(signal && { signal }),
         ...(method && { method }),
@@ -98,7 +129,7 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
         ...(body && { body })
       }),
     findAccount: (_context: unknown, accountId: string) => ({ accountId, claims: () => ({ sub: accountId }) }),
-    interactions: { url: () => '/interaction' },
+    interactions: { url: (_context: unknown, { uid }: ShownInteraction) => `/interaction/${uid}` },
     loadExistingGrant,
     scopes: SCOPES.split(' '),
     features: {
@@ -119,12 +150,18 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
       }
     }
   })
+  let refreshes = 0
+  provider.on('grant.success', ({ oidc }) => {
+    if (oidc.params.grant_type === 'refresh_token') refreshes++
+  })
   const serve = provider.callback()
   const self: OidcIssuer = {
+    refreshes: () => refreshes,
     person: { accountId: 'person-1', acr: ACR_VALUES[0], amr: ['pwd'] },
     issuer,
     token: async (scope, resource = RESOURCE) => {
-      const answer = await fetch(`${issuer}/token`, {
+      const answer = await undiciFetch(`${issuer}/token`, {
+        dispatcher,
         method: 'POST',
         body: new URLSearchParams({ ...CLIENT, grant_type: 'client_credentials', scope, resource })
       })
@@ -134,17 +171,38 @@ export async function startOidcIssuer(t: Test, clients: readonly LoginClientMeta
     }
   }
   server.on('request', (request, response) => {
-    if (request.url !== '/interaction') {
+    if (request.url?.startsWith('/interaction/') !== true) {
       void serve(request, response)
       return
     }
-    const { cancels = false, ...login } = self.person
-    const result = cancels ? { error: 'access_denied', error_description: 'not today' } : { login }
-    provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false }).catch(() => {
+    askPerson(request, response).catch(() => {
       response.destroy()
     })
   })
+
+  async function askPerson(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const result = pages ? await resultOfPage(request, response) : resultOfPerson(self.person)
+    if (result === null) return
+    await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false })
+  }
+
+  async function resultOfPage(request: IncomingMessage, response: ServerResponse): Promise<object | null> {
+    const [weakest, strongest] = ACR_VALUES
+    const shown = await provider.interactionDetails(request, response)
+    const filled = await answerSignIn(request, response, shown, strongest)
+    if (filled === undefined) return null
+    if (filled === null) return resultOfPerson({ ...self.person, cancels: true })
+    const { accountId, usesSecondFactor } = filled
+    const amr = usesSecondFactor ? ['pwd', 'otp'] : ['pwd']
+    return resultOfPerson({ ...self.person, accountId, acr: usesSecondFactor ? strongest : weakest, amr })
+  }
+
   return self
+}
+
+function resultOfPerson({ cancels = false, loggedInSecondsAgo = 0, ...login }: Person): object {
+  if (cancels) return { error: 'access_denied', error_description: 'not today' }
+  return { login: { ...login, ts: Math.floor(Date.now() / 1000) - loggedInSecondsAgo } }
 }
 
 /** Nobody is asked whether a client may: it may everything that it asks for. */
