@@ -26,6 +26,7 @@ t.test('a worker has its share of what is divided, and the first one does what o
 })
 
 t.test('connections, bulkheads and requests under way of a table are divided, shares and times are not', t => {
+  const plain = { path: '/a', upstream: 'plain', forward: 'none', access: 'public' } as const
   const table: RouteTableOptions = {
     shedding: { maxPending: 100, maxEventLoopDelayMs: 50 },
     upstreams: {
@@ -37,7 +38,11 @@ t.test('connections, bulkheads and requests under way of a table are divided, sh
         retries: { attempts: 2, budgetPercent: 20, burst: 9 }
       }
     },
-    routes: []
+    routes: [
+      plain,
+      { ...plain, path: '/b', webSocket: { maxOpen: 100, idleMs: 5 } },
+      { ...plain, path: '/c', webSocket: { maxOpenPerCaller: 1 } }
+    ]
   }
   t.equal(tableOfWorker(table, 1), table)
   t.same(tableOfWorker(table, 2), {
@@ -51,7 +56,11 @@ t.test('connections, bulkheads and requests under way of a table are divided, sh
         retries: { attempts: 2, budgetPercent: 20, burst: 4 }
       }
     },
-    routes: []
+    routes: [
+      plain,
+      { ...plain, path: '/b', webSocket: { maxOpen: 50, maxOpenPerCaller: 10, idleMs: 5 } },
+      { ...plain, path: '/c', webSocket: { maxOpen: 500, maxOpenPerCaller: 1 } }
+    ]
   })
   t.end()
 })
