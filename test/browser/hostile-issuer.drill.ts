@@ -35,6 +35,23 @@ const BAD_DOCUMENTS: Readonly<Record<string, (response: Parameters<Answer>[1]) =
   }
 }
 
+/** What browsers and servers may read differently. */
+const RETURN_PATHS = [
+  '//elsewhere.example',
+  '///elsewhere.example',
+  '/\\elsewhere.example',
+  '/\t/elsewhere.example',
+  'https:elsewhere.example',
+  'https://elsewhere.example',
+  'javascript:alert(1)',
+  '/..//elsewhere.example',
+  '/.//elsewhere.example',
+  '/%2e%2e//elsewhere.example',
+  '/%5celsewhere.example',
+  '/@elsewhere.example',
+  '/%0d%0alocation:%20https://elsewhere.example'
+]
+
 /** One for each reason, and all tricks with algorithms; the tests of the routes go through all of them. */
 const TRIED_ID_TOKENS = Object.entries(ID_TOKEN_ATTACKS).filter(
   ([, { reason }], at, all) =>
@@ -155,6 +172,31 @@ t.test('a browser at an app whose issuer is hostile', { skip: missingChromium() 
       })
     }
   )
+
+  await t.test('however a path to return to is spelt, the browser stays here', async t => {
+    for (const returnTo of RETURN_PATHS) {
+      await asPerson({}, async page => {
+        login.clock.ms += A_MINUTE_MS
+        const answer = await page.goto(`${app}/login?returnTo=${encodeURIComponent(returnTo)}`)
+        t.equal(new URL(page.url()).origin, app, returnTo)
+        t.ok([400, 404].includes(answer?.status() ?? 0), `${returnTo}: ${answer?.status()}`)
+      })
+    }
+    login.reasons()
+  })
+
+  await t.test('cookies that somebody else put there log nobody in, and no login out of reach', async t => {
+    await asPerson({}, async (page, context) => {
+      login.clock.ms += A_MINUTE_MS
+      await page.goto(`${app}/login?returnTo=/orders`)
+      const made = (await context.cookies()).map(({ name }) => ({ name, value: 'made-up', url: app, secure: true }))
+      await context.addCookies(made)
+      await page.goto(`${app}/orders`)
+      t.equal(page.url(), `${app}/orders`)
+      t.match(await shownJson(page), { subject: 'subject-1' }, 'by way of the login')
+      t.match(login.reasons(), ['session/success/login-succeeded'])
+    })
+  })
 
   for (const document of ['/.well-known/', '/jwks', '/token']) {
     for (const [how, answerBadly] of Object.entries(BAD_DOCUMENTS)) {
