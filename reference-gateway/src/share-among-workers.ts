@@ -28,7 +28,8 @@ export function portionOf(whole: number, workers: number): number {
 
 /**
  * The table of one of several workers: connections, bulkheads, what is saved up for repetitions, requests under way and
- * open WebSockets are divided. Shares in percent, times and the rules by which a target is left out hold for each worker by itself.
+ * open WebSockets are divided. Shares in percent, times and the rules by which a target is left out hold for each
+ * worker by itself.
  */
 export function tableOfWorker(table: RouteTableOptions, workers: number): RouteTableOptions {
   if (workers === 1) return table
