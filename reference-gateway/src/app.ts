@@ -18,9 +18,10 @@ import {
   versionsInForce
 } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { auditSearch } from './audit-search.ts'
+import { auditTail } from './audit-tail.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
 import { edgeForwarding, edgeOpenAnswers } from './edge-forwarding.ts'
 import edgeLogins from './edge-logins.ts'
@@ -163,27 +164,30 @@ export async function buildApp(
     }
   })
   const trails = tokenClient === undefined ? [] : searchedTrails(settings)
+  const outgoingHeaders = (request: FastifyRequest): Record<string, string> => ({
+    ...tracing?.outgoingHeaders(request),
+    'x-forwarded-for': request.ip,
+    [TXN_HEADER]: request.txn
+  })
   if (tokenClient !== undefined) {
     await app.register(tokenExchange, {
       tokenClient,
       upstreams: Object.fromEntries(trails.map(({ audience, origin }) => [audience, { origin }])),
       upstreamTimeoutMs: settings.upstreamTimeoutMs,
       dispatcher: upstreamAgent,
-      outgoingHeaders: request => ({
-        ...tracing?.outgoingHeaders(request),
-        'x-forwarded-for': request.ip,
-        [TXN_HEADER]: request.txn
-      }),
+      outgoingHeaders,
       ...clock
     })
   }
+  const openAnswers = edgeOpenAnswers(settings, collaborators, app.tokenVerifier)
   if (db !== undefined) {
     const timeoutMs = settings.upstreamTimeoutMs
-    await app.register(auditSearch, { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs })
+    const searched = { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs }
+    await app.register(auditSearch, searched)
+    await app.register(auditTail, { ...searched, dispatcher: upstreamAgent, outgoingHeaders, openAnswers })
   }
 
   if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, keys, sessionDirectory })
-  const openAnswers = edgeOpenAnswers(settings, collaborators, app.tokenVerifier)
   await app.register(endOpenAnswers, { openAnswers })
   const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
   await app.register(forwarding, edgeForwarding(app, settings, collaborators, { gatewayRoutes, openAnswers }))
