@@ -17,7 +17,7 @@ const ACCESS_TOKEN_TYPES: readonly unknown[] = [
 export interface ExpectedTokens {
   /** A token exchange, whose answer must name the type of the issued token. */
   readonly exchanged?: boolean
-  /** Whether the access token has to be bound to the key that was proven: one that is not would be worth as much to a thief. */
+  /** Whether the access token has to be bound to the proven key: one that is not is worth as much to a thief. */
   readonly bound?: boolean
 }
 
