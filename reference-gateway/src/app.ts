@@ -1,5 +1,5 @@
 import auditLog from '@sallyport/audit-log'
-import authentication, { parseSealingKeys, protectedResourceOptions } from '@sallyport/authentication'
+import authentication, { parseSealingKeys, processIssuers, protectedResourceOptions } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding from '@sallyport/forwarding'
@@ -52,7 +52,7 @@ export async function buildApp(
   live?: LiveSettings<Static<typeof settingsSchema>>
 ): Promise<FastifyInstance> {
   checkSettings(settings)
-  const { tokenClient, loginClient, keys, status, introspection } = collaborators
+  const { tokenClient, loginClient, keys, status, introspection, issuerAgent } = collaborators
   const { upstreamAgent, db, tracing, sessionDirectory, sessionStore, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
   const { origins, secure, scheme, hosts } = publicEdge(settings)
@@ -124,12 +124,18 @@ export async function buildApp(
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined
   await app.register(authentication, {
-    issuer: settings.issuer,
-    audience: settings.audience,
-    profile: tokenProfileOf(settings),
-    keys,
-    clockToleranceSeconds,
-    ...(status && { status }),
+    ...processIssuers(
+      {
+        issuer: settings.issuer,
+        audience: settings.audience,
+        profile: tokenProfileOf(settings),
+        keys,
+        status,
+        clockToleranceSeconds
+      },
+      settings
+    ),
+    ...(issuerAgent && { dispatcher: issuerAgent }),
     ...(introspection && { introspection }),
     ...protectedResourceOptions({ ...settings, replays: collaborators.proofReplays }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
@@ -173,7 +179,7 @@ export async function buildApp(
       ...clock
     })
   }
-  const openAnswers = edgeOpenAnswers(settings, collaborators)
+  const openAnswers = edgeOpenAnswers(settings, collaborators, app.tokenVerifier)
   if (db !== undefined) {
     const timeoutMs = settings.upstreamTimeoutMs
     const searched = { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs }
@@ -181,7 +187,7 @@ export async function buildApp(
     await app.register(auditTail, { ...searched, dispatcher: upstreamAgent, outgoingHeaders, openAnswers })
   }
 
-  if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, sessionDirectory })
+  if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, keys, sessionDirectory })
   await app.register(endOpenAnswers, { openAnswers })
   const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
   await app.register(forwarding, edgeForwarding(app, settings, collaborators, { gatewayRoutes, openAnswers }))

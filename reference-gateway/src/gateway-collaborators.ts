@@ -19,6 +19,8 @@ export interface GatewayCollaborators {
   readonly keys: KeySource
   /** Revocations of the issuer; without it an ended session lives until its access token expires. */
   readonly status?: StatusSource
+  /** Carries requests for the keys of further issuers. Default: undici's global one. */
+  readonly issuerAgent?: Dispatcher
   /** Where opaque tokens are introspected; without it only JWTs are accepted. */
   readonly introspection?: IntrospectorOptions
   /**

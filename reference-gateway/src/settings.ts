@@ -1,4 +1,5 @@
 import { auditTrailMistakes, auditTrailSettings, leftWorkerFolders } from '@sallyport/audit-log'
+import { furtherIssuersMistakes, furtherIssuersSettings } from '@sallyport/authentication'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -55,6 +56,7 @@ export const settingsSchema = Type.Object(
       pattern: '^(rfc9068|keycloak|auth0)$',
       description: 'How the issuer writes its access tokens: `rfc9068`, `keycloak`, `auth0`.'
     }),
+    ...furtherIssuersSettings(),
     resource: Type.Optional(
       Type.String({
         format: 'secure-url',
@@ -179,7 +181,7 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (!settings.edgeTls && !isLoopback(settings.host)) {
     mistakes.push(`plain HTTP on ${settings.host}: set SALLYPORT_EDGE_TLS=true or SALLYPORT_HOST to a loopback address`)
   }
-  mistakes.push(...boundTokenMistakes(settings))
+  mistakes.push(...furtherIssuersMistakes(settings), ...boundTokenMistakes(settings))
   const refused = refusedNames(settings.additionalRequestHeaders).map(name => JSON.stringify(name))
   if (refused.length > 0) {
     mistakes.push(`additionalRequestHeaders: ${refused.join(', ')} must not reach a service from outside`)

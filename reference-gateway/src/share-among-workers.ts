@@ -6,6 +6,9 @@ import type { GatewaySettings } from './settings.ts'
 /** What `@sallyport/secure-transport` opens to one origin where nobody says how many. */
 const CONNECTIONS_PER_ORIGIN = 64
 const QUEUED_PER_ORIGIN = 256
+/** WebSockets that `@sallyport/forwarding` lets be open where a route does not say how many. */
+const OPEN_SOCKETS = 1000
+const OPEN_SOCKETS_PER_CALLER = 20
 
 /** The settings of one of several workers: what is divided, and what one of them does for all. */
 export function shareOfWorker(settings: GatewaySettings, place: WorkerPlace): GatewaySettings {
@@ -24,21 +27,32 @@ export function portionOf(whole: number, workers: number): number {
 }
 
 /**
- * The table of one of several workers: connections, bulkheads, what is saved up for repetitions and requests under way
- * are divided. Shares in percent, times and the rules by which a target is left out hold for each worker by itself.
+ * The table of one of several workers: connections, bulkheads, what is saved up for repetitions, requests under way and
+ * open WebSockets are divided. Shares in percent, times and the rules by which a target is left out hold for each worker by itself.
  */
 export function tableOfWorker(table: RouteTableOptions, workers: number): RouteTableOptions {
   if (workers === 1) return table
-  const { upstreams, shedding } = table
+  const { upstreams, shedding, routes } = table
   return {
     ...table,
     ...(shedding?.maxPending !== undefined && {
       shedding: { ...shedding, maxPending: portionOf(shedding.maxPending, workers) }
     }),
+    routes: routes.map(route => routeOfWorker(route, workers)),
     upstreams: Object.fromEntries(
       Object.entries(upstreams).map(([name, upstream]) => [name, upstreamOfWorker(upstream, workers)])
     )
   }
+}
+
+type RouteOfTable = RouteTableOptions['routes'][number]
+
+function routeOfWorker(route: RouteOfTable, workers: number): RouteOfTable {
+  const { webSocket } = route
+  if (webSocket === undefined) return route
+  const { maxOpen = OPEN_SOCKETS, maxOpenPerCaller = OPEN_SOCKETS_PER_CALLER } = webSocket
+  const divided = { maxOpen: portionOf(maxOpen, workers), maxOpenPerCaller: portionOf(maxOpenPerCaller, workers) }
+  return { ...route, webSocket: { ...webSocket, ...divided } }
 }
 
 type UpstreamOfTable = RouteTableOptions['upstreams'][string]
@@ -56,6 +70,6 @@ function upstreamOfWorker(upstream: UpstreamOfTable, workers: number): UpstreamO
         ...(bulkhead.maxQueued !== undefined && { maxQueued: Math.floor(bulkhead.maxQueued / workers) })
       }
     }),
-    ...(retries?.burst !== undefined && { retries: { ...retries, burst: Math.floor(retries.burst / workers) } })
+    ...(retries?.burst !== undefined && { retries: { ...retries, burst: portionOf(retries.burst, workers) } })
   }
 }

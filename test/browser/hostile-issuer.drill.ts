@@ -162,8 +162,16 @@ t.test('a browser at an app whose issuer is hostile', { skip: missingChromium() 
         const at = await startHostile(t, {
           client: { timeoutMs: SHORT_MS },
           discoveryTimeoutMs: SHORT_MS,
+          // Looks for keys when a login needs one, and not in between.
           keys: (issuer, clock) =>
-            createJwksKeySource({ jwksUri: `${issuer}/jwks`, dispatcher, clock, timeoutMs: SHORT_MS, log: () => {} })
+            createJwksKeySource({
+              jwksUri: `${issuer}/jwks`,
+              dispatcher,
+              clock,
+              timeoutMs: SHORT_MS,
+              startTimer: () => ({ stop: () => {} }),
+              log: () => {}
+            })
         })
         at.login.issuer.tricks = {
           answer: ({ path }, response) => {

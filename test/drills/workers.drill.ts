@@ -1,16 +1,28 @@
 // Two workers of the real gateway under load: replaced, killed, and ended.
-import t from 'tap'
-import { startOidcIssuer } from '../reference-gateway/support/oidc-issuer.ts'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { startIssuer } from '@sallyport/testing'
+import t, { type Test } from 'tap'
 import { until } from '../support/edge.ts'
 import { isRunning, startLoad, startSupervisedGateway } from '../support/supervised-gateway.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const CALLERS = 8
 const REQUESTS = 'http_server_request_duration_seconds_count'
 
+/** An issuer, and what a gateway has to know of it. */
+async function issuerSettings(t: Test): Promise<Record<string, string>> {
+  const { issuer, ca } = await startIssuer(t)
+  const NODE_EXTRA_CA_CERTS = join(mkdtempSync(join(tmpdir(), 'sallyport-workers-')), 'ca.pem')
+  writeFileSync(NODE_EXTRA_CA_CERTS, ca)
+  t.teardown(() => rmSync(dirname(NODE_EXTRA_CA_CERTS), { recursive: true }))
+  return { SALLYPORT_ISSUER: issuer, NODE_EXTRA_CA_CERTS }
+}
+
 t.test('two workers are one process to callers and to operators, whatever happens to one of them', async t => {
-  const { issuer } = await startOidcIssuer(t)
-  const gateway = await startSupervisedGateway(t, 2, { SALLYPORT_ISSUER: issuer })
+  const settings = await issuerSettings(t)
+  const gateway = await startSupervisedGateway(t, 2, settings)
   const { url, operationsUrl, metric, says, workers } = gateway
   const ready = async (): Promise<number> => (await fetch(`${operationsUrl}/health/ready`)).status
   await until(async () => (await ready()) === 200)
@@ -76,13 +88,13 @@ t.test('two workers are one process to callers and to operators, whatever happen
 })
 
 t.test('workers end when their supervisor is killed, and a mistake is said once', async t => {
-  const { issuer } = await startOidcIssuer(t)
-  const gateway = await startSupervisedGateway(t, 2, { SALLYPORT_ISSUER: issuer })
+  const settings = await issuerSettings(t)
+  const gateway = await startSupervisedGateway(t, 2, settings)
   const all = [...gateway.workers().values()]
   t.strictSame(all.map(isRunning), [true, true])
   gateway.process.kill('SIGKILL')
   await until(() => !all.some(isRunning))
-  await t.rejects(startSupervisedGateway(t, 2, { SALLYPORT_ISSUER: issuer, SALLYPORT_PLATFORM: 'x' }), {
+  await t.rejects(startSupervisedGateway(t, 2, { ...settings, SALLYPORT_PLATFORM: 'x' }), {
     message: /SALLYPORT_PLATFORM/
   })
 })

@@ -192,6 +192,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   sessionAbsoluteSeconds: 86_400,
   refreshLeaseMs: 60_000,
   backchannelLogout: false,
+  loginDpop: false,
   loginsPerMinute: 30,
   boundTokens: []
 })

@@ -13,6 +13,9 @@ import { freePort } from './free-port.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../reference-gateway/bin/sallyport-gateway.mjs', import.meta.url))
 
+/** Callers leave something of the machine to the workers that start. */
+const PAUSE_MS = 5
+
 /** A gateway with its workers. */
 export interface SupervisedGateway {
   readonly url: string
@@ -115,7 +118,7 @@ export interface LoadSeen {
   readonly failures: string[]
 }
 
-/** Some callers that ask again as soon as they are answered, over connections that are kept. */
+/** Some callers that ask again and again, over connections that are kept. */
 export function startLoad(
   url: string,
   callers: number
@@ -130,9 +133,10 @@ export function startLoad(
         await body.dump()
         if (statusCode === 200) seen.answered++
         else seen.failures.push(String(statusCode))
+        await delay(PAUSE_MS)
       } catch (error) {
         seen.failures.push(error instanceof Error && 'code' in error ? String(error.code) : String(error))
-        await delay(5)
+        await delay(PAUSE_MS)
       }
     }
   }

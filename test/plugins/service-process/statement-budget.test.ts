@@ -7,11 +7,12 @@ import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { testDatabase } from '../../support/database.ts'
 
-/** Of the pool; a test that waited for it would take as long. */
-const LIMIT_MS = 20_000
 const TIME_MS = 100
-/** The least that a statement has is a fifth of the limit. */
+/** Of the pool; the least that a statement has is a fifth of it. */
 const SMALL_LIMIT_MS = 1000
+const LIMIT_MS = 2000
+/** Later than a statement of {@link LIMIT_MS} is cut, and sooner than a silent connection is. */
+const HELD_MS = 900
 
 interface Asked {
   /** Runs `work` in a request that has so much time, `null` for any; what it rejects with is the answer. */
@@ -97,8 +98,7 @@ t.test('a COMMIT that was sent is waited for, whatever time is left', async t =>
     await db.transaction(async trx => {
       await trx('things').insert({ thing: 'one' })
       proxy.set('hold')
-      // Later than everything else is cut.
-      sent = new Promise(resolve => setTimeout(resolve, SMALL_LIMIT_MS / 2))
+      sent = new Promise(resolve => setTimeout(resolve, HELD_MS))
     })
   })
   while (proxy.strikes() === 0) await new Promise(resolve => setTimeout(resolve, 5))

@@ -9,7 +9,7 @@ export type ReadTogether<Key, Found> = (keys: readonly Key[]) => Promise<(key: K
 const MAX_READS_UNDER_WAY = 2
 /** A second statement costs as much as several keys in the next one. */
 const KEYS_WORTH_A_SECOND = 8
-const MAX_KEYS = 200
+const MAX_KEYS_TOGETHER = 200
 /** A statement without an answer for so long holds up no other, in ms. */
 const PATIENCE_MS = 500
 
@@ -33,7 +33,7 @@ export function groupReads<Key, Found>(db: Knex, read: ReadTogether<Key, Found>)
   let isDue = false
 
   async function readWaiting(): Promise<void> {
-    const reads = waiting.splice(0, MAX_KEYS)
+    const reads = waiting.splice(0, MAX_KEYS_TOGETHER)
     let isCounted = true
     const stopCounting = (): void => {
       if (!isCounted) return
@@ -63,8 +63,7 @@ export function groupReads<Key, Found>(db: Knex, read: ReadTogether<Key, Found>)
   }
 
   const isWanted = (): boolean =>
-    waiting.length > 0 &&
-    (underWay === 0 || (underWay < MAX_READS_UNDER_WAY && waiting.length >= KEYS_WORTH_A_SECOND))
+    waiting.length > 0 && (underWay === 0 || (underWay < MAX_READS_UNDER_WAY && waiting.length >= KEYS_WORTH_A_SECOND))
 
   /** A turn of the event loop later, so that requests which arrive together are read together. */
   function readSoon(): void {

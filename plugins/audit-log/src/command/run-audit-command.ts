@@ -102,9 +102,11 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: (openDb, options, terminal, environment) => exportToFile(openDb(), options, terminal, environment)
   },
   prune: {
-    usage: 'prune --before <time>',
-    help: 'Removes old rows and keeps their seals. DATABASE_URL is that of the pruner.',
-    options: { before: textFlag },
+    usage: "prune --before <time | days>d [--classes 'session.*,token.*=730d;*.read=90d']",
+    help:
+      'Removes old rows and keeps their seals; rows of a class by its own time, the first class that has the action ' +
+      'decides. DATABASE_URL is that of the pruner.',
+    options: { before: textFlag, classes: textFlag },
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
   },
   erase: {

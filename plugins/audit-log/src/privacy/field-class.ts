@@ -13,8 +13,8 @@ export type FieldClass = 'public' | 'joinable' | 'personal' | 'secret'
 export type ClassifyField = (name: string, value: unknown) => FieldClass | 'token-id'
 
 const TOKEN_ID_NAME = /[tT]okenId$/
-const LONGEST_KNOWN_NAME = 64
-const MAX_KNOWN_NAMES = 1000
+const LONGEST_REMEMBERED_NAME = 64
+const MAX_REMEMBERED_NAMES = 1000
 
 /** Members that are about a person, wherever they stand in `detail`. */
 const PERSONAL_NAMES = [
@@ -65,14 +65,14 @@ export function fieldClasses(
 function rememberClasses(classOf: ClassifyField): ClassifyField {
   const known = new Map<string, Map<string, FieldClass | 'token-id'>>()
   return (name, value) => {
-    if (name.length > LONGEST_KNOWN_NAME || name.toLowerCase() === 'code') return classOf(name, value)
+    if (name.length > LONGEST_REMEMBERED_NAME || name.toLowerCase() === 'code') return classOf(name, value)
     const type = typeof value
     const ofType = known.get(type) ?? new Map<string, FieldClass | 'token-id'>()
     known.set(type, ofType)
     const remembered = ofType.get(name)
     if (remembered !== undefined) return remembered
     const found = classOf(name, value)
-    if (ofType.size >= MAX_KNOWN_NAMES) ofType.clear()
+    if (ofType.size >= MAX_REMEMBERED_NAMES) ofType.clear()
     ofType.set(name, found)
     return found
   }

@@ -81,11 +81,12 @@ async function sendForPart(
   const { route } = part
   const deadlineAtMs = performance.now() + remainingMs
   const token = await findCredential(request, route)
+  const sentAs = { method: 'GET', path: partPath(part, received) }
   const { statusCode, headers, body } = await route.upstream.request({
     origin: route.origin,
-    path: partPath(part, received),
+    path: sentAs.path,
     method: 'GET',
-    headers: outgoingFields(request, { ...circumstances, route }, { token, deadlineAtMs }),
+    headers: outgoingFields(request, { ...circumstances, route }, { token, deadlineAtMs, sentAs }),
     signal,
     headersTimeout: 0,
     bodyTimeout: 0

@@ -6,7 +6,7 @@ type LoosePart = NonNullable<NonNullable<LooseComposedRoute['compose']>[string]>
 
 /** What is wrong with the parts of a composed answer, whose members alone are right. */
 export function composeMistakes(route: LooseComposedRoute, upstreams: readonly string[]): MemberMistake[] {
-  const { compose, methods, path = '', rewrite, stream } = route
+  const { compose, methods, path = '', rewrite, stream, webSocket } = route
   if (compose === undefined) return []
   const parts = Object.entries(compose)
   const isReading = methods?.length === 1 && methods[0] === 'GET'
@@ -16,6 +16,7 @@ export function composeMistakes(route: LooseComposedRoute, upstreams: readonly s
     ...mistakeIf(!isReading, 'methods', 'a composed answer is read: methods must be [GET]'),
     ...mistakeIf(path.includes('*'), 'path', 'a composed answer is for one path, without *'),
     ...mistakeIf(rewrite !== undefined, 'rewrite', 'each part of a composed answer has a path of its own'),
+    ...mistakeIf(webSocket !== undefined, 'webSocket', 'a composed answer is no WebSocket'),
     ...mistakeIf(stream === true, 'stream', 'a composed answer is whole before it leaves'),
     ...parts.flatMap(([name, part]) =>
       composedPartMistakes(part ?? {}, route, upstreams).map(mistake => ({

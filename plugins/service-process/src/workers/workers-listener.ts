@@ -7,10 +7,13 @@ import type { OperatorQuestion } from './worker-messages.ts'
 
 const PROMETHEUS_TEXT = 'text/plain; version=0.0.4; charset=utf-8'
 
+/** What operators learn of a crew. */
+export type CrewForOperators = Pick<WorkerCrew, 'wanted' | 'restarts' | 'ready' | 'all' | 'totals'>
+
 /** What the listener of a supervisor answers with. */
 export interface WorkersListenerParts {
   readonly name: string
-  readonly crew: WorkerCrew
+  readonly crew: CrewForOperators
   readonly log: FastifyBaseLogger
   /** For a listener that other machines reach. */
   readonly tls: TlsMaterial | null
@@ -59,7 +62,7 @@ function answerWorkersProbe(reply: FastifyReply, ok: boolean): FastifyReply {
 }
 
 /** One worker that is replaced, or has died, leaves the others enough to do. */
-async function isReady(crew: WorkerCrew): Promise<boolean> {
+async function isReady(crew: CrewForOperators): Promise<boolean> {
   const probe = { method: 'GET', url: '/health/ready', headers: {}, body: null }
   const answers = await Promise.all(crew.ready().map(async worker => await worker.ask(probe)))
   return answers.filter(answer => answer?.status === 200).length >= Math.ceil(crew.wanted / 2)
@@ -75,7 +78,7 @@ async function allMetrics({ name, crew }: WorkersListenerParts): Promise<string>
   return writeMetrics(mergeMetrics([crew.totals.all(), crewMetrics(name, crew)]))
 }
 
-function crewMetrics(name: string, crew: WorkerCrew): MetricSnapshot[] {
+function crewMetrics(name: string, crew: CrewForOperators): MetricSnapshot[] {
   const labels = { process: name }
   return [
     {
@@ -96,7 +99,11 @@ function crewMetrics(name: string, crew: WorkerCrew): MetricSnapshot[] {
   ]
 }
 
-async function passToWorkers(crew: WorkerCrew, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function passToWorkers(
+  crew: CrewForOperators,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
   const { method, url, body, headers } = request
   const { authorization, 'content-type': type } = headers
   const question: OperatorQuestion = {

@@ -123,6 +123,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     sessionAbsoluteSeconds: 86_400,
     refreshLeaseMs: 60_000,
     backchannelLogout: false,
+    loginDpop: false,
     loginsPerMinute: 1_000_000,
     boundTokens: []
   }

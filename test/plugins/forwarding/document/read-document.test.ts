@@ -264,6 +264,7 @@ t.test('a composed answer is a GET for one path, with parts that the file can ha
       `path: /a/:id, methods: [GET], access: public, stream: true, ${order}`,
       'a composed answer is whole before it leaves'
     ],
+    [`path: /a/:id, methods: [GET], access: public, webSocket: {}, ${order}`, 'a composed answer is no WebSocket'],
     ['path: /a/:id, methods: [GET], access: public, compose: {}', 'compose must not be empty'],
     [`path: /a/:other, methods: [GET], access: public, ${order}`, 'the path of the route has no :id'],
     [
