@@ -45,7 +45,7 @@ const RANGE: CommandFlags = {
 }
 const PERSONAL: CommandFlags = { personal: plainFlag, name: textFlag, 'source-address': textFlag }
 /** With it a command asks the gateway, which asks all processes. */
-const GATEWAY: CommandFlags = { gateway: textFlag, ca: textFlag }
+const ASK_GATEWAY: CommandFlags = { gateway: textFlag, ca: textFlag }
 const FILTERS = '[--from <time>] [--until <time>] [--<field> <value>]…'
 
 const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
@@ -54,7 +54,15 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     help:
       `Shows rows, the newest first. Fields: ${[...FILTER_FLAGS.keys()].join(', ')}. With --personal also names, ` +
       'addresses and programs, and the fields name and source-address. With --gateway the rows of all processes.',
-    options: { ...RANGE, order: textFlag, limit: textFlag, all: plainFlag, after: textFlag, ...PERSONAL, ...GATEWAY },
+    options: {
+      ...RANGE,
+      order: textFlag,
+      limit: textFlag,
+      all: plainFlag,
+      after: textFlag,
+      ...PERSONAL,
+      ...ASK_GATEWAY
+    },
     run: (openDb, options, terminal, environment) =>
       options.gateway === undefined
         ? searchTrail(openDb(), options, terminal, environment)
@@ -63,7 +71,7 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   tail: {
     usage: `tail ${FILTERS} [--lines <rows> | --gateway <url> [--ca <file>]]`,
     help: 'Shows the last rows, and new ones as they are sealed, until Ctrl-C.',
-    options: { ...RANGE, lines: textFlag, ...GATEWAY },
+    options: { ...RANGE, lines: textFlag, ...ASK_GATEWAY },
     run: (openDb, options, terminal, environment) =>
       options.gateway === undefined
         ? tailTrail(openDb(), options, terminal, environment)

@@ -82,7 +82,7 @@ async function* mergeTrails(
   let quietSince = now()
   try {
     while (!signal.aborted) {
-      const step = nextStep(followed, places, now() - settleMs)
+      const step = nextOfTrails(followed, places, now() - settleMs)
       if (step !== null) {
         quietSince = now()
         yield step
@@ -110,7 +110,7 @@ async function* mergeTrails(
 }
 
 /** What can be told now; `null` where a row may still be preceded by one of another trail. */
-function nextStep(
+function nextOfTrails(
   followed: readonly FollowedTrail[],
   places: Map<string, number | 'end'>,
   settledBefore: number
