@@ -2,19 +2,7 @@ import type { MonotonicClock, StartTimer } from '@sallyport/security-context/mec
 import { startTimer as timerOfProcess } from '@sallyport/security-context/mechanics'
 import type { FoundRecord, MissingTrail } from '../search/search-trails.ts'
 import { parsePlaces, placesText } from '../search/trail-places.ts'
-import { followTrail, type FollowedTrail } from './followed-trail.ts'
-import type { LiveStep } from './live-rows.ts'
-
-/** One trail of several that are followed. */
-export interface LiveTrail {
-  /** Of the process that keeps it. */
-  readonly name: string
-  /**
-   * Follows it, from after a sequence or from its end. What does not answer rejects, and is followed again later.
-   * @param signal ends it
-   */
-  readonly follow: (after: number | undefined, signal: AbortSignal) => AsyncIterable<LiveStep>
-}
+import { followTrail, type FollowedTrail, type LiveTrail } from './followed-trail.ts'
 
 /** What somebody who follows several trails is told next; `next` is where to go on from. */
 export type TrailsStep =
