@@ -97,9 +97,7 @@ declare module 'fastify' {
     sealAudit: () => Promise<SealResult>
     /** Seals, and reads a page of this trail. Whoever calls it asks who may read, and records the reading. */
     readAuditTrail: (query: AuditQuery) => Promise<AuditPage>
-    /**
-     * Follows the trail of this process, for code that has asked who may read, and records that. The signal ends it.
-     */
+    /** Follows this trail. Whoever calls it asks who may read, and records that; the signal ends it. */
     followAuditTrail: (query: AuditQuery, signal: AbortSignal) => AsyncGenerator<LiveStep>
     /** The state of the trail; pass `auditHealth.check` to the readiness of the process. */
     auditHealth: AuditHealth
