@@ -55,7 +55,7 @@ export const auditTail = fastifyPlugin(
         const leaving = new AbortController()
         const trails = [ownLiveTrail(fastify, options, query), ...upstreamLiveTrails(request, options, query)]
         const events = Readable.from(tailEvents(followTrails(trails, { after, signal: leaving.signal })))
-        const forget = endWithAccess(request, options.openAnswers, () => {
+        const forget = endTailWithAccess(request, options.openAnswers, () => {
           leaving.abort()
         })
         tails++
@@ -86,7 +86,7 @@ function tailQuery(request: FastifyRequest): { readonly query: AuditQuery; reado
 }
 
 /** @returns is called when the stream has ended by itself */
-function endWithAccess(request: FastifyRequest, openAnswers: OpenAnswers, end: () => void): () => void {
+function endTailWithAccess(request: FastifyRequest, openAnswers: OpenAnswers, end: () => void): () => void {
   const { principal, accessToken } = request
   request.raw.once('close', end)
   return principal === null ? () => {} : openAnswers.add({ principal, accessToken, end, finish: end })

@@ -1,6 +1,6 @@
 // GET /audit/events/live: the trails of all processes as they grow.
 import { PassThrough } from 'node:stream'
-import { readLiveEvents, type ReceivedEvent } from '@sallyport/audit-log'
+import { readLiveEvents, runAuditCommand, type ReceivedEvent } from '@sallyport/audit-log'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { accessToken, GOOD, startEdge, until, type Edge } from '../support/edge.ts'
@@ -133,3 +133,50 @@ t.test(
     await edge.app.close()
   }
 )
+
+t.test('the commands search and follow all trails through the gateway, and name what is missing', async t => {
+  const edge = await edgeWithTrails(t)
+  const lines = { out: '', error: '' }
+  const stopping = new AbortController()
+  const command = async (line: string, more: Partial<Parameters<typeof runAuditCommand>[0]> = {}) => {
+    Object.assign(lines, { out: '', error: '' })
+    return await runAuditCommand({
+      args: line.split(' '),
+      environment: { SALLYPORT_AUDIT_AUTHORIZATION: admin.authorization },
+      call: 'sallyport-audit',
+      out: text => (lines.out += text),
+      error: text => (lines.error += text),
+      ...more
+    })
+  }
+  const row = (action: string) => ({ sequence: 1, occurredAt: '2001-01-01T00:00:00.000001Z', action, repeats: 1 })
+  edge.orders.answer = () => ({ events: [row('order.place')], next: null })
+  edge.deliveries.answer = (_request, reply) => reply.code(403).send({})
+  t.equal(await command(`search --action order.place --gateway ${edge.url}`), 1, 'not all have answered')
+  t.match(lines, { out: /^order-service {2}.*order\.place/, error: 'missing: delivery-service status-403\n' })
+  edge.deliveries.answer = () => ({ events: [row('delivery.open')], next: null })
+  t.equal(await command(`search --json --limit 5 --gateway ${edge.url}`), 0)
+  t.match(lines.out, '"trail":"delivery-service"')
+
+  const orders = liveService(edge)
+  edge.deliveries.answer = (_request, reply) => reply.code(403).send({})
+  const tail = command(`tail --gateway ${edge.url}`, { signal: stopping.signal })
+  orders.write(rowText(9, 'order.cancel'))
+  await until(() => lines.out.includes('order.cancel') && lines.error.includes('delivery-service'))
+  t.match(lines, { out: /^order-service {2}/m, error: 'missing: delivery-service status-403' })
+  stopping.abort()
+  t.equal(await tail, 0)
+
+  for (const [line, environment, message] of [
+    [`search --gateway ${edge.url}`, {}, /SALLYPORT_AUDIT_AUTHORIZATION is missing/],
+    ['tail --gateway http://gateway.example', undefined, /--gateway is no https/],
+    [`search --subjct x --gateway ${edge.url}`, undefined, /subjct/],
+    [`search --personal --gateway ${edge.url}`, undefined, /--personal is for the trail of one database/]
+  ] as const) {
+    t.equal(await command(line, environment && { environment }), 2, line)
+    t.match(lines.error, message)
+  }
+  const other = { SALLYPORT_AUDIT_AUTHORIZATION: GOOD.authorization }
+  t.equal(await command(`tail --gateway ${edge.url}`, { environment: other }), 1, 'who may not read is told so')
+  t.match(lines.error, /answered 403 SALLYPORT_AUTHORIZATION_FORBIDDEN/)
+})

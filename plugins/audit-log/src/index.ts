@@ -49,7 +49,8 @@ export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } 
 export { readHead, type AuditHead, type SealResult } from './seal-pending.ts'
 export { visibleJson, visibleText } from './visible-text.ts'
 export { runAuditCommand, type AuditCommandCall } from './command/run-audit-command.ts'
-export { followTrails, type LiveTrail, type TrailsStep, type TrailsTail } from './live/follow-trails.ts'
+export { followTrails, type TrailsStep, type TrailsTail } from './live/follow-trails.ts'
+export type { LiveTrail } from './live/followed-trail.ts'
 export type { LiveStep } from './live/live-rows.ts'
 export { readLiveEvents, readLiveSteps, type ReceivedEvent } from './live/read-live-events.ts'
 export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from './search/search-trails.ts'
@@ -96,9 +97,7 @@ declare module 'fastify' {
     sealAudit: () => Promise<SealResult>
     /** Seals, and reads a page of this trail. Whoever calls it asks who may read, and records the reading. */
     readAuditTrail: (query: AuditQuery) => Promise<AuditPage>
-    /**
-     * Follows the trail of this process, for code that has asked who may read, and records that. The signal ends it.
-     */
+    /** Follows this trail. Whoever calls it asks who may read, and records that; the signal ends it. */
     followAuditTrail: (query: AuditQuery, signal: AbortSignal) => AsyncGenerator<LiveStep>
     /** The state of the trail; pass `auditHealth.check` to the readiness of the process. */
     auditHealth: AuditHealth

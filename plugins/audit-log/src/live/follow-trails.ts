@@ -2,19 +2,7 @@ import type { MonotonicClock, StartTimer } from '@sallyport/security-context/mec
 import { startTimer as timerOfProcess } from '@sallyport/security-context/mechanics'
 import type { FoundRecord, MissingTrail } from '../search/search-trails.ts'
 import { parsePlaces, placesText } from '../search/trail-places.ts'
-import { followTrail, type FollowedTrail } from './followed-trail.ts'
-import type { LiveStep } from './live-rows.ts'
-
-/** One trail of several that are followed. */
-export interface LiveTrail {
-  /** Of the process that keeps it. */
-  readonly name: string
-  /**
-   * Follows it, from after a sequence or from its end. What does not answer rejects, and is followed again later.
-   * @param signal ends it
-   */
-  readonly follow: (after: number | undefined, signal: AbortSignal) => AsyncIterable<LiveStep>
-}
+import { followTrail, type FollowedTrail, type LiveTrail } from './followed-trail.ts'
 
 /** What somebody who follows several trails is told next; `next` is where to go on from. */
 export type TrailsStep =
@@ -82,7 +70,7 @@ async function* mergeTrails(
   let quietSince = now()
   try {
     while (!signal.aborted) {
-      const step = nextStep(followed, places, now() - settleMs)
+      const step = nextOfTrails(followed, places, now() - settleMs)
       if (step !== null) {
         quietSince = now()
         yield step
@@ -110,7 +98,7 @@ async function* mergeTrails(
 }
 
 /** What can be told now; `null` where a row may still be preceded by one of another trail. */
-function nextStep(
+function nextOfTrails(
   followed: readonly FollowedTrail[],
   places: Map<string, number | 'end'>,
   settledBefore: number

@@ -1,7 +1,18 @@
 import type { MonotonicClock, StartTimer } from '@sallyport/security-context/mechanics'
 import type { SealedRecord } from '../query.ts'
 import { missingReason } from '../search/search-trails.ts'
-import type { LiveTrail } from './follow-trails.ts'
+import type { LiveStep } from './live-rows.ts'
+
+/** One trail of several that are followed. */
+export interface LiveTrail {
+  /** Of the process that keeps it. */
+  readonly name: string
+  /**
+   * Follows it, from after a sequence or from its end. What does not answer rejects, and is followed again later.
+   * @param signal ends it
+   */
+  readonly follow: (after: number | undefined, signal: AbortSignal) => AsyncIterable<LiveStep>
+}
 
 /** A row that waits for earlier ones of other trails, and since when. */
 interface WaitingRow {
