@@ -1,5 +1,5 @@
 import auditLog from '@sallyport/audit-log'
-import authentication, { parseSealingKeys, protectedResourceOptions } from '@sallyport/authentication'
+import authentication, { parseSealingKeys, processIssuers, protectedResourceOptions } from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import forwarding from '@sallyport/forwarding'
@@ -18,9 +18,10 @@ import {
   versionsInForce
 } from '@sallyport/service-process'
 import tokenExchange from '@sallyport/token-exchange'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { auditSearch } from './audit-search.ts'
+import { auditTail } from './audit-tail.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
 import { edgeForwarding, edgeOpenAnswers } from './edge-forwarding.ts'
 import edgeLogins from './edge-logins.ts'
@@ -51,7 +52,7 @@ export async function buildApp(
   live?: LiveSettings<Static<typeof settingsSchema>>
 ): Promise<FastifyInstance> {
   checkSettings(settings)
-  const { tokenClient, loginClient, keys, status, introspection } = collaborators
+  const { tokenClient, loginClient, keys, status, introspection, issuerAgent } = collaborators
   const { upstreamAgent, db, tracing, sessionDirectory, sessionStore, tls } = collaborators
   const edgeTls = settings.edgeTls ? tls : undefined
   const { origins, secure, scheme, hosts } = publicEdge(settings)
@@ -123,14 +124,20 @@ export async function buildApp(
   const { sealingKeys } = settings
   const hasSessions = tokenClient !== undefined && sealingKeys !== undefined
   await app.register(authentication, {
-    issuer: settings.issuer,
-    audience: settings.audience,
-    profile: tokenProfileOf(settings),
-    keys,
-    clockToleranceSeconds,
-    ...(status && { status }),
+    ...processIssuers(
+      {
+        issuer: settings.issuer,
+        audience: settings.audience,
+        profile: tokenProfileOf(settings),
+        keys,
+        status,
+        clockToleranceSeconds
+      },
+      settings
+    ),
+    ...(issuerAgent && { dispatcher: issuerAgent }),
     ...(introspection && { introspection }),
-    ...protectedResourceOptions(settings),
+    ...protectedResourceOptions({ ...settings, replays: collaborators.proofReplays }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
       session: {
@@ -157,27 +164,30 @@ export async function buildApp(
     }
   })
   const trails = tokenClient === undefined ? [] : searchedTrails(settings)
+  const outgoingHeaders = (request: FastifyRequest): Record<string, string> => ({
+    ...tracing?.outgoingHeaders(request),
+    'x-forwarded-for': request.ip,
+    [TXN_HEADER]: request.txn
+  })
   if (tokenClient !== undefined) {
     await app.register(tokenExchange, {
       tokenClient,
       upstreams: Object.fromEntries(trails.map(({ audience, origin }) => [audience, { origin }])),
       upstreamTimeoutMs: settings.upstreamTimeoutMs,
       dispatcher: upstreamAgent,
-      outgoingHeaders: request => ({
-        ...tracing?.outgoingHeaders(request),
-        'x-forwarded-for': request.ip,
-        [TXN_HEADER]: request.txn
-      }),
+      outgoingHeaders,
       ...clock
     })
   }
+  const openAnswers = edgeOpenAnswers(settings, collaborators, app.tokenVerifier)
   if (db !== undefined) {
     const timeoutMs = settings.upstreamTimeoutMs
-    await app.register(auditSearch, { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs })
+    const searched = { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs }
+    await app.register(auditSearch, searched)
+    await app.register(auditTail, { ...searched, dispatcher: upstreamAgent, outgoingHeaders, openAnswers })
   }
 
-  if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, sessionDirectory })
-  const openAnswers = edgeOpenAnswers(settings, collaborators)
+  if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, keys, sessionDirectory })
   await app.register(endOpenAnswers, { openAnswers })
   const gatewayRoutes = ownRoutes(partsOfSettings(settings, db !== undefined))
   await app.register(forwarding, edgeForwarding(app, settings, collaborators, { gatewayRoutes, openAnswers }))

@@ -71,7 +71,7 @@ function upstreamTrail(request: FastifyRequest, { audience, path }: UpstreamTrai
     read: async query => {
       const { statusCode, body } = await request
         .callAs(audience)
-        .request({ method: 'GET', path: `${path}?${queryText(query)}` })
+        .request({ method: 'GET', path: `${path}?${auditQueryText(query)}` })
       const page: AuditPage | null = statusCode === 200 ? parseAuditPage(body) : null
       if (page === null) throw Object.assign(new Error('no page of a trail'), { code: `status-${statusCode}` })
       return page
@@ -79,7 +79,8 @@ function upstreamTrail(request: FastifyRequest, { audience, path }: UpstreamTrai
   }
 }
 
-function queryText(query: AuditQuery): string {
+/** A query as the audit route of another process takes it. */
+export function auditQueryText(query: Partial<AuditQuery>): string {
   const members = Object.entries(query).map(([name, value]): [string, string] => [
     name,
     value instanceof Date ? value.toISOString() : String(value)

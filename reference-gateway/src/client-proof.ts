@@ -10,6 +10,13 @@ export function clientProof(
   return clientKey === undefined ? { clientSecret: currentSecret } : { clientKey: signingKeyOf(clientKey, clientKeyId) }
 }
 
+/** How often the gateway refreshes at most. */
+export function refreshPaceOf({
+  refreshesPerSecond: perSecond
+}: Pick<GatewaySettings, 'refreshesPerSecond'>): Pick<TokenClientOptions, 'refreshPace'> {
+  return perSecond === undefined ? {} : { refreshPace: { perSecond } }
+}
+
 function signingKeyOf(pem: string, keyId: string | undefined): ClientSigningKey {
   const privateKey = createPrivateKey(pem)
   return { privateKey, keyId: keyId ?? keyThumbprint(privateKey), algorithm: algorithmOf(privateKey) }

@@ -4,7 +4,7 @@ import { redisRateLimitStore, type OpenUpstream } from '@sallyport/forwarding'
 import { createPeerAgent, publicAuthorities, type TlsMaterial } from '@sallyport/secure-transport'
 import type { TokenClient } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
-import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
+import { lateKeySource, openIssuerAgent, type ProcessContext } from '@sallyport/service-process'
 import {
   chooseClientMethod,
   clientSecretSubscriber,
@@ -15,7 +15,7 @@ import {
 import type { Agent, Dispatcher } from 'undici'
 import { allocateYoung } from './allocate-young.ts'
 import type { GatewayCollaborators } from './gateway-collaborators.ts'
-import { clientProof } from './client-proof.ts'
+import { clientProof, refreshPaceOf } from './client-proof.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import { secretsPresentSubscriber } from './secrets-present.ts'
@@ -59,7 +59,7 @@ export async function connectGateway(
   const client = { metadata: discovery.get, clientId, dispatcher }
   live.subscribe(secretsPresentSubscriber(live))
   if (clientSecret !== undefined) live.subscribe(clientSecretSubscriber({ ...client, current: currentSecret }))
-  const proven = { ...client, ...clientProof(settings, currentSecret) }
+  const proven = { ...client, ...clientProof(settings, currentSecret), ...refreshPaceOf(settings) }
   const asClient = isClient(settings) && {
     ...clientCollaborators(live, createTokenClient(proven), dispatcher),
     loginClient: createLoginClient(proven),
@@ -67,6 +67,7 @@ export async function connectGateway(
       introspection: { endpoint, clientId, clientSecret: currentSecret, audience, issuer, dispatcher }
     })
   }
+  const issuerAgent = settings.furtherIssuers === undefined ? undefined : openIssuerAgent(context)
   const redis = settings.redisUrl === undefined ? null : openRedis(settings.redisUrl, context)
   const rateLimitStore = redis === null ? undefined : redisRateLimitStore({ command: redis })
   const sessions = openSessionStore(settings, context, redis)
@@ -86,7 +87,14 @@ export async function connectGateway(
     upstreamAgent,
     tracing,
     checks: { ...checks, ...sessions?.checks },
-    ...defined({ db: db ?? undefined, tls: tls ?? undefined, sessionStore: sessions?.store, rateLimitStore })
+    ...(context.rememberOnce !== null && { proofReplays: { record: context.rememberOnce } }),
+    ...defined({
+      issuerAgent,
+      db: db ?? undefined,
+      tls: tls ?? undefined,
+      sessionStore: sessions?.store,
+      rateLimitStore
+    })
   }
 }
 

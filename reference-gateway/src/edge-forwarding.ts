@@ -1,4 +1,4 @@
-import { createIntrospector } from '@sallyport/authentication'
+import { createIntrospector, type TokenVerifier } from '@sallyport/authentication'
 import type { ForwardingOptions, OpenAnswers } from '@sallyport/forwarding'
 import { type AppRoute, randomSpanId } from '@sallyport/security-context'
 import type { FastifyInstance } from 'fastify'
@@ -43,10 +43,13 @@ export function edgeForwarding(
 
 /** Watches the answers that are under way, with what decides whether their access is still good. */
 export function edgeOpenAnswers(
-  { clockToleranceSeconds }: Pick<GatewaySettings, 'clockToleranceSeconds'>,
-  { keys, status, introspection, schedule, clock }: GatewayCollaborators
+  { issuer, clockToleranceSeconds }: Pick<GatewaySettings, 'issuer' | 'clockToleranceSeconds'>,
+  { keys, status, introspection, schedule, clock }: GatewayCollaborators,
+  verifier: TokenVerifier
 ): OpenAnswers {
   return createOpenAnswers({
+    issuer,
+    verifier,
     keys,
     ...(status && { status }),
     ...(introspection && { introspector: createIntrospector(introspection) }),

@@ -62,6 +62,7 @@ async function followRoutesFile(fastify: FastifyInstance, { routes, subscribers 
       name: 'sallyport_routes_info',
       help: 'Version of the table of routes that is in use',
       kind: 'gauge',
+      amongWorkers: 'max',
       labels: ['version'],
       read: () => [{ labels: { version: routesVersion() }, value: 1 }]
     }

@@ -19,6 +19,8 @@ export interface GatewayCollaborators {
   readonly keys: KeySource
   /** Revocations of the issuer; without it an ended session lives until its access token expires. */
   readonly status?: StatusSource
+  /** Carries requests for the keys of further issuers. Default: undici's global one. */
+  readonly issuerAgent?: Dispatcher
   /** Where opaque tokens are introspected; without it only JWTs are accepted. */
   readonly introspection?: IntrospectorOptions
   /**
@@ -34,6 +36,8 @@ export interface GatewayCollaborators {
   readonly routes?: FollowedRoutes
   /** Counts the requests of rate limits for all gateways; without it each counts its share. */
   readonly rateLimitStore?: RateLimitStore
+  /** Remembers used DPoP proofs for several workers; without it each process remembers its own. */
+  readonly proofReplays?: { readonly record: (id: string, expiresAtMs: number) => Promise<boolean> }
   /** When answers under way are checked. Default: every half second. */
   readonly schedule?: Schedule
   /** Pool of the app role on the gateway's audit database; without it there is no audit trail. */

@@ -16,6 +16,7 @@ export interface GatewayParts {
 
 const OWN_TRAIL = [
   'GET /audit/events',
+  'GET /audit/events/live',
   'GET /audit/reference-gateway',
   'GET /audit/reference-gateway/live',
   'GET /audit/reference-gateway/export',

@@ -4,6 +4,7 @@ import { routeCommands } from './commands/route-commands.ts'
 import { connectGateway } from './connect.ts'
 import { overlayMistakes } from './routes-overlay.ts'
 import { settingsMistakes, settingsSchema, type GatewaySettings } from './settings.ts'
+import { shareOfWorker } from './share-among-workers.ts'
 import { migrate } from './migrate.ts'
 
 /** The process with its commands: what `server.ts` runs, and the executable of the package. */
@@ -19,6 +20,7 @@ export const program = {
     acceptTraces: false,
     longestUpstreamMs: ({ answerTimeoutMs }: GatewaySettings) => answerTimeoutMs,
     configurationToken: createClientTokenSource,
+    workers: { count: ({ workers }: GatewaySettings) => workers, share: shareOfWorker },
     connect: connectGateway,
     build: buildApp
   },

@@ -5,6 +5,7 @@ import { RoutesOverlayError } from './errors.ts'
 import { ownRoutes, partsOfSettings } from './gateway-parts.ts'
 import { withSettingsDefaults, type RouteSettings } from './route-defaults.ts'
 import { openRoutesFile } from './routes-file.ts'
+import { tableOfWorker } from './share-among-workers.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /**
@@ -14,14 +15,14 @@ import type { GatewaySettings } from './settings.ts'
  */
 export function servedTable(
   pushed: RouteTableOptions,
-  settings: RouteSettings,
+  settings: RouteSettings & Partial<Pick<GatewaySettings, 'workers'>>,
   own: readonly AppRoute[]
 ): RouteTableOptions {
-  const { routesOverlay } = settings
-  if (routesOverlay === undefined) return withSettingsDefaults(pushed, settings)
+  const { routesOverlay, workers = 1 } = settings
+  if (routesOverlay === undefined) return tableOfWorker(withSettingsDefaults(pushed, settings), workers)
   const { table, mistakes } = readRoutesOverlay(routesOverlay, pushed, own)
   if (table === null) throw new RoutesOverlayError(overlayLines(mistakes).join('; '))
-  return withSettingsDefaults(table, settings)
+  return tableOfWorker(withSettingsDefaults(table, settings), workers)
 }
 
 /**

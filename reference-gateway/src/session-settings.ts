@@ -40,6 +40,20 @@ export const sessionSettings = {
     'How long one gateway has the refresh of a session in a store to itself, in ms; 10000 is enough at an authorization ' +
       'server that repeats its answer to a used refresh token.'
   ),
+  refreshesPerSecond: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description:
+        'Refreshes that this gateway asks the issuer for in a second, at most; one that would wait for more than two ' +
+        'seconds is 429. Left out: no bound.'
+    })
+  ),
+  loginDpop: Type.Boolean({
+    default: false,
+    description:
+      'Binds the access tokens of each session that begins at the issuer to a key of its own (DPoP, RFC 9449); the ' +
+      'issuer has to take proofs by ES256.'
+  }),
   backchannelLogout: Type.Boolean({
     default: false,
     description: 'Takes notices of logouts from the issuer at `POST /logout/backchannel`; needs a store of sessions.'
@@ -68,7 +82,7 @@ export function sessionSettingsMistakes(settings: CheckedSessionSettings): strin
   const { sessionStore, sealingKeys, loginScopes } = settings
   if (settings.clientKey !== undefined) {
     if (settings.clientSecret !== undefined) mistakes.push('clientKey: not beside clientSecret')
-    if (!isPrivateKey(settings.clientKey)) mistakes.push('clientKey: not a private key in PEM')
+    mistakes.push(...privateKeyMistakes(settings.clientKey))
   }
   if (settings.clientKeyId !== undefined && settings.clientKey === undefined) {
     mistakes.push('clientKeyId: there is no clientKey')
@@ -88,17 +102,20 @@ export function sessionSettingsMistakes(settings: CheckedSessionSettings): strin
   if (settings.sessionIdleSeconds > settings.sessionAbsoluteSeconds) {
     mistakes.push('sessionIdleSeconds: longer than sessionAbsoluteSeconds')
   }
+  if (settings.loginDpop && loginScopes.length === 0) mistakes.push('loginDpop: there is no login, set loginScopes')
   if (settings.backchannelLogout && (sessionStore === 'cookies' || loginScopes.length === 0)) {
     mistakes.push('backchannelLogout: needs loginScopes and a sessionStore other than cookies')
   }
   return mistakes
 }
 
-function isPrivateKey(pem: string): boolean {
+function privateKeyMistakes(pem: string): string[] {
   try {
-    return ['ec', 'ed25519', 'rsa'].includes(createPrivateKey(pem).asymmetricKeyType ?? '')
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(pem)
+    const signs = type === 'ed25519' || type === 'rsa' || (type === 'ec' && details?.namedCurve === 'prime256v1')
+    return signs ? [] : ['clientKey: neither a P-256, an Ed25519 nor an RSA key']
   } catch {
-    return false
+    return ['clientKey: not a private key in PEM']
   }
 }
 

@@ -1,4 +1,5 @@
-import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
+import { auditTrailMistakes, auditTrailSettings, leftWorkerFolders } from '@sallyport/audit-log'
+import { furtherIssuersMistakes, furtherIssuersSettings } from '@sallyport/authentication'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -12,6 +13,7 @@ import { type Static, Type } from 'typebox'
 import { parseUpstreamTrail } from './audit-search.ts'
 import { GatewaySettingsError } from './errors.ts'
 import { publicOriginMistakes } from './public-origins.ts'
+import { workersMistakes } from './workers-mistakes.ts'
 import { isClient, sessionSettings, sessionSettingsMistakes } from './session-settings.ts'
 
 /** The audience of the tokens that the edge accepts, unless a setting names another. */
@@ -54,6 +56,7 @@ export const settingsSchema = Type.Object(
       pattern: '^(rfc9068|keycloak|auth0)$',
       description: 'How the issuer writes its access tokens: `rfc9068`, `keycloak`, `auth0`.'
     }),
+    ...furtherIssuersSettings(),
     resource: Type.Optional(
       Type.String({
         format: 'secure-url',
@@ -132,6 +135,14 @@ export const settingsSchema = Type.Object(
       description: 'Whether the gateway has the pages of the demo client under `/app`.'
     }),
     ...sessionSettings,
+    workers: Type.Integer({
+      minimum: 1,
+      maximum: 64,
+      default: 1,
+      description:
+        'How many processes serve on the one port, under a supervisor; `--workers` says it at the start. Connections to ' +
+        'the database and to services, bulkheads and limits are divided among them.'
+    }),
     gatewayProcesses: Type.Integer({
       minimum: 1,
       default: 1,
@@ -158,7 +169,8 @@ export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | '
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {
   const hasTrail = settings.databaseUrl !== undefined
-  const mistakes = auditTrailMistakes(hasTrail ? settings : { ...settings, nodeEnv: undefined })
+  const ofTrail = auditTrailMistakes(hasTrail ? settings : { ...settings, nodeEnv: undefined })
+  const mistakes = [...ofTrail, ...leftWorkerFolders(settings)]
   const [wrongTrail] = settings.auditTrails.filter(text => parseUpstreamTrail(text) === null)
   if (wrongTrail !== undefined) {
     mistakes.push(`auditTrails: ${JSON.stringify(wrongTrail)} is not audience=https://origin/path`)
@@ -169,7 +181,7 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (!settings.edgeTls && !isLoopback(settings.host)) {
     mistakes.push(`plain HTTP on ${settings.host}: set SALLYPORT_EDGE_TLS=true or SALLYPORT_HOST to a loopback address`)
   }
-  mistakes.push(...boundTokenMistakes(settings))
+  mistakes.push(...furtherIssuersMistakes(settings), ...boundTokenMistakes(settings))
   const refused = refusedNames(settings.additionalRequestHeaders).map(name => JSON.stringify(name))
   if (refused.length > 0) {
     mistakes.push(`additionalRequestHeaders: ${refused.join(', ')} must not reach a service from outside`)
@@ -188,7 +200,7 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
   }
   if (settings.webClient && settings.sealingKeys === undefined) mistakes.push('webClient: its pages need sealingKeys')
-  mistakes.push(...sessionSettingsMistakes(settings))
+  mistakes.push(...sessionSettingsMistakes(settings), ...workersMistakes(settings))
   return mistakes
 }
 

@@ -5,6 +5,10 @@ import { ActiveList, type ActiveEntry, type Schedule, scheduleByTimer } from '@s
 
 /** What decides whether an access is still valid, and how often that is checked. */
 export interface OpenAnswersOptions {
+  /** Whose keys and revocations these are. Left out: of all JWTs. */
+  readonly issuer?: string
+  /** Decides about tokens of other issuers: it knows theirs. */
+  readonly verifier?: TokenVerifier
   /** Keys of JWTs: withdrawing a key invalidates what it signed. */
   readonly keys?: KeySource
   /** Revocations of JWTs. */
@@ -32,6 +36,8 @@ interface WatchedAnswer extends OpenAnswer, ActiveEntry {
  */
 export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
   const {
+    issuer,
+    verifier,
     keys,
     status,
     introspector,
@@ -54,17 +60,20 @@ export function createOpenAnswers(options: OpenAnswersOptions): OpenAnswers {
 
   function reasonToEnd(answer: WatchedAnswer): EndOfAccess | null | Promise<EndOfAccess | null> {
     const {
-      principal: { expiresAtSeconds },
+      principal: { issuer: issuedBy, expiresAtSeconds },
+      accessToken,
       keyId
     } = answer
     if (expiresAtSeconds !== null && clock() >= (expiresAtSeconds + clockToleranceSeconds) * 1000) {
       return 'access-expired'
     }
+    if (issuer !== undefined && issuedBy !== issuer && verifier !== undefined) {
+      return accessToken === null ? null : reasonOfVerifier(verifier, accessToken)
+    }
     if (keyId !== null && keys !== undefined && !keys.isPublished(keyId)) return reasonOfMissingKey(keys, keyId)
     if (answer.reference !== null && status !== undefined) return reasonOfStatus(status, answer.reference)
-    const { accessToken } = answer
     return accessToken !== null && introspector !== undefined && !looksLikeJwt(accessToken)
-      ? reasonOfIntrospection(introspector, accessToken)
+      ? reasonOfVerifier(introspector, accessToken)
       : null
   }
 
@@ -130,10 +139,10 @@ async function reasonOfFollowedStatus(status: StatusSource, reference: StatusRef
   return answer === 'revoked' ? 'access-revoked' : 'access-unconfirmed'
 }
 
-async function reasonOfIntrospection(introspector: TokenVerifier, accessToken: string): Promise<EndOfAccess | null> {
+async function reasonOfVerifier(verifier: TokenVerifier, accessToken: string): Promise<EndOfAccess | null> {
   try {
     // The request has proven the key that the token is bound to.
-    await introspector.verify(accessToken, async () => {})
+    await verifier.verify(accessToken, async () => {})
     return null
   } catch (error) {
     const refused = error instanceof Error && 'code' in error && error.code === 'SALLYPORT_AUTHENTICATION_TOKEN_INVALID'

@@ -4,6 +4,8 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { buildRecord } from '../../plugins/audit-log/src/build-record.ts'
 import { fieldClasses } from '../../plugins/audit-log/src/privacy/field-class.ts'
 import { createJoinHash } from '../../plugins/audit-log/src/privacy/join-hash.ts'
+import { statementsOf } from '../../plugins/audit-log/src/privacy/key-rows.ts'
+import { createPersonalSealer } from '../../plugins/audit-log/src/privacy/seal-personal.ts'
 import { contentHash, toColumns } from '../../plugins/audit-log/src/record.ts'
 import { startAuditedDatabase, type AuditedDatabase } from './audit/audited-database.ts'
 import { quantile, rounded } from './support/distribution.ts'
@@ -27,7 +29,7 @@ interface Load {
   readonly databaseMicros: number
 }
 
-/** What a denied request of a known caller records. */
+/** What a denied request of a known caller records: address and program are sealed under the key of the subject. */
 const event = (id: number): AuditEvent => ({
   action: 'order.cancel',
   outcome: 'denied',
@@ -36,13 +38,20 @@ const event = (id: number): AuditEvent => ({
   clientId: 'gateway',
   resource: { type: 'order', id: `order-${id}` },
   txn: `txn-${id}`,
-  detail: { status: 403, method: 'POST', route: '/orders/:orderId/cancel', refusals: [{ stage: 'authorization' }] }
+  detail: {
+    status: 403,
+    method: 'POST',
+    route: '/orders/:orderId/cancel',
+    refusals: [{ stage: 'authorization' }],
+    sourceAddress: `203.0.113.${id % 200}`,
+    userAgent: 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+  }
 })
 
 /**
- * Durable rows outside a transaction, beside an insert of knex for each of them. Both go through the same redaction and
- * hash, into the same table, from pools of ten connections, in turns. CPU is of this process and of all processes of
- * the database server.
+ * Durable rows outside a transaction, beside an insert of knex for each of them. Both go through the same redaction,
+ * sealing of personal values and hash, into the same table, from pools of ten connections, in turns. CPU is of this
+ * process and of all processes of the database server.
  */
 export const measurement: Measurement = async (log, { rounds = ROUNDS }) => {
   const database = await startAuditedDatabase()
@@ -75,9 +84,20 @@ async function openCandidates(
   await fastify.ready()
   const rules = { classify: fieldClasses(), joinHash: createJoinHash() }
   const context = { process: 'bench', ...rules, principal: null }
+  const sealer = createPersonalSealer({
+    joinHash: rules.joinHash,
+    ring: [],
+    dayKeysKeptMs: 86_400_000,
+    cacheMs: 60_000,
+    maxCachedKeys: 10_000,
+    monotonicClock: () => performance.now()
+  })
+  const statements = statementsOf(app, 5000)
   const insertOne: WriteRow = async event => {
-    const record = buildRecord(event, { ...context, now: new Date() })
-    await app('audit_events').insert({ ...toColumns(record), content_hash: contentHash(record) })
+    const sealed = await sealer.seal([buildRecord(event, { ...context, now: new Date() })], statements)
+    for (const record of sealed) {
+      await app('audit_events').insert({ ...toColumns(record), content_hash: contentHash(record) })
+    }
   }
   return [
     ['grouped', async event => fastify.auditSink.write(event)],

@@ -1,4 +1,5 @@
-// npm run bench -- <name> [--json FILE] [--rounds N] [--seconds N] [--only "candidate; candidate"] [--profiles FOLDER]
+// npm run bench -- <name> [--json FILE] [--rounds N] [--seconds N] [--rows N] [--only "candidate; candidate"]
+//   [--profiles FOLDER]
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { defined } from '@sallyport/security-context/mechanics'
@@ -15,6 +16,7 @@ const {
     json: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
+    rows: { type: 'string' },
     only: { type: 'string' },
     profiles: { type: 'string' }
   }
@@ -56,10 +58,11 @@ for (const [goal, { value, goal: wanted, better }] of Object.entries<Measured['g
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
 
 function measurementOptions(): MeasurementOptions {
-  const { rounds, seconds, only, profiles } = values
+  const { rounds, seconds, rows, only, profiles } = values
   return defined({
     rounds: rounds === undefined ? undefined : Number(rounds),
     seconds: seconds === undefined ? undefined : Number(seconds),
+    rows: rows === undefined ? undefined : Number(rows),
     only,
     profiles
   })

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net'
 import type { BrowserContext, Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 import { Agent } from 'undici'
-import { ANSWER_ATTACKS, ID_TOKEN_ATTACKS } from '../plugins/support/login-attacks.ts'
-import { buildLoginApp, type IssuerTricks, type LoginApp, type LoginAppOptions } from '../plugins/support/login-app.ts'
+import { ANSWER_ATTACKS, ID_TOKEN_ATTACKS } from '../support/login-attacks.ts'
+import { buildLoginApp, type IssuerTricks, type LoginApp, type LoginAppOptions } from '../support/login-app.ts'
 import { certificateFiles, makeAuthority } from '../support/certificates.ts'
 import { pageMistakes } from './support/accessible.ts'
 import { missingChromium, startChromium } from './support/chromium.ts'
@@ -14,7 +14,8 @@ import { follow, PHONE, shownJson, shownText } from './support/person.ts'
 
 /** Each login counts for its source. */
 const A_MINUTE_MS = 60_000
-const SHORT_MS = 300
+/** Long enough for an honest answer on a busy machine. */
+const SHORT_MS = 1500
 const REFUSED = 'SALLYPORT_AUTHENTICATION_LOGIN_REFUSED'
 type Answer = NonNullable<IssuerTricks['answer']>
 
@@ -33,6 +34,23 @@ const BAD_DOCUMENTS: Readonly<Record<string, (response: Parameters<Answer>[1]) =
     response.writeHead(200, { 'content-type': 'application/json' }).end('<html>')
   }
 }
+
+/** What browsers and servers may read differently. */
+const RETURN_PATHS = [
+  '//elsewhere.example',
+  '///elsewhere.example',
+  '/\\elsewhere.example',
+  '/\t/elsewhere.example',
+  'https:elsewhere.example',
+  'https://elsewhere.example',
+  'javascript:alert(1)',
+  '/..//elsewhere.example',
+  '/.//elsewhere.example',
+  '/%2e%2e//elsewhere.example',
+  '/%5celsewhere.example',
+  '/@elsewhere.example',
+  '/%0d%0alocation:%20https://elsewhere.example'
+]
 
 /** One for each reason, and all tricks with algorithms; the tests of the routes go through all of them. */
 const TRIED_ID_TOKENS = Object.entries(ID_TOKEN_ATTACKS).filter(
@@ -155,13 +173,47 @@ t.test('a browser at an app whose issuer is hostile', { skip: missingChromium() 
     }
   )
 
+  await t.test('however a path to return to is spelt, the browser stays here', async t => {
+    for (const returnTo of RETURN_PATHS) {
+      await asPerson({}, async page => {
+        login.clock.ms += A_MINUTE_MS
+        const answer = await page.goto(`${app}/login?returnTo=${encodeURIComponent(returnTo)}`)
+        t.equal(new URL(page.url()).origin, app, returnTo)
+        t.ok([400, 404].includes(answer?.status() ?? 0), `${returnTo}: ${answer?.status()}`)
+      })
+    }
+    login.reasons()
+  })
+
+  await t.test('cookies that somebody else put there log nobody in, and no login out of reach', async t => {
+    await asPerson({}, async (page, context) => {
+      login.clock.ms += A_MINUTE_MS
+      await page.goto(`${app}/login?returnTo=/orders`)
+      const made = (await context.cookies()).map(({ name }) => ({ name, value: 'made-up', url: app, secure: true }))
+      await context.addCookies(made)
+      await page.goto(`${app}/orders`)
+      t.equal(page.url(), `${app}/orders`)
+      t.match(await shownJson(page), { subject: 'subject-1' }, 'by way of the login')
+      t.match(login.reasons(), ['session/success/login-succeeded'])
+    })
+  })
+
   for (const document of ['/.well-known/', '/jwks', '/token']) {
     for (const [how, answerBadly] of Object.entries(BAD_DOCUMENTS)) {
       await t.test(`${document} that is ${how} is an outage, and over when the issuer is good again`, async t => {
         const at = await startHostile(t, {
           client: { timeoutMs: SHORT_MS },
+          discoveryTimeoutMs: SHORT_MS,
+          // Looks for keys when a login needs one, and not in between.
           keys: (issuer, clock) =>
-            createJwksKeySource({ jwksUri: `${issuer}/jwks`, dispatcher, clock, timeoutMs: SHORT_MS, log: () => {} })
+            createJwksKeySource({
+              jwksUri: `${issuer}/jwks`,
+              dispatcher,
+              clock,
+              timeoutMs: SHORT_MS,
+              startTimer: () => ({ stop: () => {} }),
+              log: () => {}
+            })
         })
         at.login.issuer.tricks = {
           answer: ({ path }, response) => {

@@ -5,7 +5,7 @@ import { pageMistakes } from './support/accessible.ts'
 import { missingChromium, startChromium } from './support/chromium.ts'
 import { playLoginScenarios } from './support/login-scenarios.ts'
 import { startLocalStack, triedLocalStack } from './support/local-stack.ts'
-import { demoAccount, follow, type Account, loseAccessToken, PHONE, signIn } from './support/person.ts'
+import { demoAccount, follow, type Account, loseAccessToken, PHONE, shownJson, signIn } from './support/person.ts'
 
 t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
   const stack = await startLocalStack(t)
@@ -33,6 +33,17 @@ t.test('a browser at the local stack', { skip: missingChromium() }, async t => {
       const described = await page.evaluate('document.activeElement.getAttribute("aria-describedby")')
       t.equal(described, 'problem')
       t.strictSame(await pageMistakes(page), [])
+    })
+  })
+
+  await t.test('a sign-in form that is sent twice logs in once', async t => {
+    await asPerson({}, async page => {
+      await page.goto(`${gateway}/orders`)
+      await page.fill('#username', customer.username)
+      await page.fill('#password', customer.password)
+      await page.dblclick('form[action$="/oauth2/authorize/login"] button[type=submit]')
+      await page.waitForURL(`${gateway}/orders`)
+      t.match(await shownJson(page), { orders: [] })
     })
   })
 

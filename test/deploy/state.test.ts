@@ -23,7 +23,8 @@ const NAMES = { clients: ['gateway'], processes: ['auth-server'], databaseRoles:
 
 t.test('options: defaults, values, and one clear line for each mistake', async t => {
   t.match(parseOptions([]), { portBase: 8080, tls: false, help: false, directory: /\.sallyport$/ })
-  t.match(parseOptions(['--port-base', '9000', '--tls']), { portBase: 9000, tls: true })
+  t.match(parseOptions(['--port-base', '9000', '--tls']), { portBase: 9000, tls: true, workers: 1 })
+  t.equal(parseOptions(['--workers', '2']).workers, 2)
   for (const args of [
     ['--port-base', 'x'],
     ['--port-base', '65500'],

@@ -17,6 +17,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     [
       'rolling-restart',
+      'workers',
       'flooded-gateway',
       'killed-services',
       'killed-configuration-server',

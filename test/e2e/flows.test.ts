@@ -37,61 +37,6 @@ for (const flow of flows) {
   })
 }
 
-t.test('a browser logs in at the authorization server with a demo account and sees its orders', async t => {
-  const jars = new Map<string, Map<string, string>>()
-  async function open(
-    url: string,
-    form?: Record<string, string>,
-    accept = 'text/html'
-  ): Promise<{ location: string | null; text: string }> {
-    const { origin } = new URL(url)
-    const jar = jars.get(origin) ?? new Map<string, string>()
-    jars.set(origin, jar)
-    const response = await request(url, {
-      method: form === undefined ? 'GET' : 'POST',
-      dispatcher: agent,
-      body: form === undefined ? null : new URLSearchParams(form).toString(),
-      headers: {
-        accept,
-        cookie: [...jar].map(([name, value]) => `${name}=${value}`).join('; '),
-        ...(form !== undefined && {
-          'content-type': 'application/x-www-form-urlencoded',
-          'sec-fetch-site': 'same-origin'
-        })
-      }
-    })
-    for (const line of [response.headers['set-cookie'] ?? []].flat()) {
-      const [pair = ''] = line.split(';')
-      jar.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
-    }
-    const { location } = response.headers
-    return {
-      location: typeof location === 'string' ? new URL(location, url).href : null,
-      text: await response.body.text()
-    }
-  }
-  const follow = async (url: string | null): Promise<{ location: string | null; text: string }> => await open(url ?? '')
-
-  const asked = await open(`${stack.gateway}/orders`)
-  t.equal(asked.location, `${stack.gateway}/login?returnTo=%2Forders`)
-  const begun = await follow(asked.location)
-  t.equal(new URL(begun.location ?? '').origin, stack.issuer)
-  const { text: page } = await follow(begun.location)
-  const hidden = [...page.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)">/g)]
-  const { username = '', password = '' } = stack.users.find(({ username }) => username === 'customer1') ?? {}
-  const fields = Object.fromEntries(hidden.map(([, name = '', value = '']) => [name, value]))
-  const action = /<form method="post" action="([^"]*)">/.exec(page)?.[1] ?? ''
-  const answered = await open(`${stack.issuer}${action}`, { ...fields, username, password })
-  t.match(answered.location, `${stack.gateway}/login/callback?code=`, 'nobody is asked for consent')
-  const ended = await follow(answered.location)
-  t.equal(ended.location, `${stack.gateway}/orders`)
-  t.match(JSON.parse((await follow(ended.location)).text), { orders: [] })
-  t.match(JSON.parse((await open(`${stack.gateway}/session`, undefined, 'application/json')).text), {
-    username: 'customer1',
-    login: { method: 'issuer', amr: ['pwd'] }
-  })
-})
-
 t.test(
   'settings come from the real server over TLS, and while it is stopped from the snapshot of the last start',
   async t => {

@@ -1,5 +1,6 @@
 // The gateway and the authorization server of the project, with a browser that goes from one to the other.
 import { createJwksKeySource } from '@sallyport/authentication'
+import type { GatewaySettings } from '@sallyport/reference-gateway'
 import { createLoginClient, createTokenClient, discoverMetadata } from '@sallyport/token-exchange'
 import type { ForwardedRouteOptions } from '@sallyport/forwarding'
 import t, { type Test } from 'tap'
@@ -20,9 +21,15 @@ const NAVIGATION = {
 interface Stack {
   readonly edge: Edge
   readonly server: TestServer
+  /** What the gateway had exchanged. */
+  readonly subjectTokens: string[]
 }
 
-async function startStack(t: Test, route: Partial<ForwardedRouteOptions> = {}): Promise<Stack> {
+async function startStack(
+  t: Test,
+  route: Partial<ForwardedRouteOptions> = {},
+  more: Partial<GatewaySettings> = {}
+): Promise<Stack> {
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}`
   const server = await startServer(t, { issuer })
@@ -35,17 +42,25 @@ async function startStack(t: Test, route: Partial<ForwardedRouteOptions> = {}): 
     clientSecret: secretOf('gateway'),
     clock: () => server.clock.ms
   }
+  const tokenClient = createTokenClient(client)
+  const subjectTokens: string[] = []
   const edge = await startEdge(t, {
-    settings: { issuer, loginScopes: ['openid', 'profile', 'orders:read'] },
+    settings: { issuer, loginScopes: ['openid', 'profile', 'orders:read'], ...more },
     table: oneRoute(route),
     collaborators: {
       keys,
-      tokenClient: createTokenClient(client),
+      tokenClient: {
+        ...tokenClient,
+        exchange: async asked => {
+          subjectTokens.push(asked.subjectToken)
+          return await tokenClient.exchange(asked)
+        }
+      },
       loginClient: createLoginClient(client),
       clock: () => server.clock.ms
     }
   })
-  return { edge, server }
+  return { edge, server, subjectTokens }
 }
 
 /** A browser at both: the authorization server shows its pages, the gateway gets it back. */
@@ -200,4 +215,25 @@ t.test('S-16: a logout ends the session here, asks the person at the issuer, and
   t.match((await atIssuer.get(page.pathname + page.search)).body, 'name="password"', 'nobody is signed in there')
   const once = await atIssuer.get(pathname + search)
   t.equal(once.statusCode, 303, 'who is logged out there already is led back at once')
+})
+
+t.test('S-19: tokens of a bound session are exchanged and renewed at our server, and worth nothing alone', async t => {
+  const stack = await startStack(t, {}, { loginDpop: true })
+  const { edge, server, subjectTokens } = stack
+  const { atEdge, logIn } = visitor(stack)
+  t.equal((await logIn(await atEdge.get('/login?returnTo=/orders/7'))).statusCode, 303)
+  t.equal((await atEdge.get('/orders/7')).statusCode, 200)
+  const received = edge.orders.received.at(-1)?.headers
+  t.match(received?.authorization, /^Bearer /, 'the exchanged token is for the gateway to send')
+  t.equal(received?.dpop, undefined)
+  server.clock.advance(290)
+  t.equal((await atEdge.get('/orders/7')).statusCode, 200)
+  const [first = '', renewed = ''] = subjectTokens
+  t.not(renewed, first)
+  t.match(claimsOf(first), { cnf: { jkt: /^[\w-]{43}$/ } })
+  t.same(claimsOf(renewed).cnf, claimsOf(first).cnf)
+  for (const authorization of [`Bearer ${renewed}`, `DPoP ${renewed}`]) {
+    const stolen = await edge.app.inject({ url: '/orders/7', headers: { ...EDGE_HOST, authorization } })
+    t.equal(stolen.statusCode, 401)
+  }
 })

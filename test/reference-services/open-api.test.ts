@@ -31,6 +31,7 @@ const SCOPES = {
     'GET /restaurants/:restaurantId/menu': 'restaurants:read',
     'PUT /restaurants/:restaurantId/menu': 'restaurants:write',
     'GET /restaurants/:restaurantId/tickets': 'restaurants:read',
+    'GET /tickets/of-order/:orderId': 'restaurants:read',
     'POST /tickets': 'orders:write | tickets:recover',
     'POST /tickets/:ticketId/accept': 'restaurants:write',
     'POST /tickets/:ticketId/cancel': 'orders:write | tickets:recover',
@@ -41,6 +42,7 @@ const SCOPES = {
   },
   deliveries: {
     'GET /deliveries': 'deliveries:read',
+    'GET /deliveries/of-order/:orderId': 'deliveries:read',
     'POST /deliveries': 'restaurants:write | deliveries:recover',
     'POST /deliveries/:deliveryId/accept': 'deliveries:write',
     'POST /deliveries/:deliveryId/pickup': 'deliveries:write',

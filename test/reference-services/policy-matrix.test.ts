@@ -153,6 +153,15 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       admin: 200
     },
     {
+      route: 'GET /tickets/of-order/:orderId',
+      url: `/tickets/of-order/${open.orderId}`,
+      wrongRole: 'courier1',
+      wrongScope: { user: 'customer1', scope: 'restaurants:write orders:read' },
+      stranger: { user: 'customer2', status: 404 },
+      owner: { user: 'customer1', status: 200 },
+      admin: 200
+    },
+    {
       route: 'POST /tickets',
       url: '/tickets',
       body: newTicket,
@@ -223,6 +232,15 @@ const MATRIX: Readonly<Record<keyof typeof AUDIENCES, readonly Row[]>> = {
       wrongRole: 'customer1',
       wrongScope: { user: 'courier1', scope: 'deliveries:write' },
       owner: { user: 'courier1', status: 200 },
+      admin: 200
+    },
+    {
+      route: 'GET /deliveries/of-order/:orderId',
+      url: `/deliveries/of-order/${pickedUp.orderId}`,
+      wrongRole: 'restaurant1',
+      wrongScope: { user: 'customer2', scope: 'deliveries:write orders:read' },
+      stranger: { user: 'customer1', status: 404 },
+      owner: { user: 'customer2', status: 200 },
       admin: 200
     },
     {

@@ -93,7 +93,7 @@ const FUNCTIONS: Readonly<Record<string, ReadText>> = {
   'an Accept header': text => asksForSignedResponse(`application/token-introspection+jwt;x="${text}, ${text}`),
   'a redirect URI': isRedirectUri,
   'an answer of a token endpoint': text =>
-    parseTokenSet(`{"access_token":${JSON.stringify(text)},"scope":${JSON.stringify(text)}}`, false)
+    parseTokenSet(`{"access_token":${JSON.stringify(text)},"scope":${JSON.stringify(text)}}`, {})
 }
 
 for (const [name, read] of Object.entries(FUNCTIONS)) {

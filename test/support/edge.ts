@@ -4,6 +4,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { buildApp, type GatewayCollaborators, type GatewaySettings, migrate } from '@sallyport/reference-gateway'
 import type { ForwardedRouteOptions, RouteTableOptions } from '@sallyport/forwarding'
 import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -184,12 +185,14 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   streamPauseMs: 20_000,
   loginScopes: [],
   gatewayProcesses: 1,
+  workers: 1,
   webClient: false,
   sessionStore: 'cookies',
   sessionIdleSeconds: 14_400,
   sessionAbsoluteSeconds: 86_400,
   refreshLeaseMs: 60_000,
   backchannelLogout: false,
+  loginDpop: false,
   loginsPerMinute: 30,
   boundTokens: []
 })
@@ -208,11 +211,12 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     await authority.issue({ names: ['delivery-service.sallyport.internal'] }),
     'delivery-service.sallyport.internal'
   )
-  const upstreamAgent = createPeerAgent({
+  const peers = {
     ca: authority.certificate,
     addresses: { [ORDER_SERVICE]: '127.0.0.1', 'delivery-service.sallyport.internal': '127.0.0.1' },
     ...options.agent
-  })
+  }
+  const upstreamAgent = createPeerAgent(peers)
   t.after(() => upstreamAgent.destroy())
   const database = await gatewayDatabase(t)
   const exchanges: string[] = []
@@ -228,6 +232,7 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     tokenClient: standInTokenClient(exchanges, options.tokenClient),
     keys,
     upstreamAgent,
+    openUpstream: (_name, { connectTimeoutMs }) => createPeerAgent({ ...peers, ...defined({ connectTimeoutMs }) }),
     db: database.app,
     tracing: eventsObserver(events),
     table:

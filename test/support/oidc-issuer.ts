@@ -26,6 +26,8 @@ export interface OidcIssuerOptions {
   readonly tls?: IssuedCertificate
   /** Whether people see a sign-in page; they are as `person` says otherwise. */
   readonly pages?: boolean
+  /** More features of the package. */
+  readonly features?: Readonly<Record<string, unknown>>
 }
 
 /** Somebody who is asked nothing: the answer to every page is here. */
@@ -83,7 +85,7 @@ const CLIENT = { client_id: 'shop', client_secret: 'shop-secret-shop-secret-shop
 export async function startOidcIssuer(
   t: Test,
   clients: readonly LoginClientMetadata[] = [],
-  { tls, pages = false }: OidcIssuerOptions = {}
+  { tls, pages = false, features = {} }: OidcIssuerOptions = {}
 ): Promise<OidcIssuer> {
   const server = tls === undefined ? createServer() : createTlsServer({ cert: tls.certificate, key: tls.privateKey })
   server.listen(0, '127.0.0.1')
@@ -136,6 +138,7 @@ export async function startOidcIssuer(
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
       backchannelLogout: { enabled: true },
+      ...features,
       resourceIndicators: {
         enabled: true,
         defaultResource: () => RESOURCE,

@@ -172,7 +172,8 @@ export const STATEMENTS: Readonly<Record<string, readonly Statement[]>> = {
       'S-18',
       'The issuer ends sessions by a notice that is valid and counts once; nothing else passes for one',
       'OpenID Connect Back-Channel Logout 1.0 §2.6'
-    ]
+    ],
+    ['S-19', 'A token of a session that is bound to its key is refused without that key', 'RFC 9449 §7']
   ]),
   Transport: area([
     ['T-01', 'TLS 1.2 or newer; a certificate of another authority, name, purpose or time is refused', 'RFC 9325'],

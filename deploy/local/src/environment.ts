@@ -18,6 +18,8 @@ import { writePrivateFile } from './state-directory.ts'
 export interface Deployment {
   readonly portBase: number
   readonly tls: boolean
+  /** How many processes the gateway is; left out: one. */
+  readonly workers?: number
   readonly directory: string
   readonly secrets: Secrets
   readonly certificates: ReadonlyMap<string, CertificateFiles>
@@ -107,7 +109,7 @@ type Setting = readonly [key: string, variable: string, value: string]
 
 function plainSettings(
   entry: ProcessEntry,
-  { portBase, tls, certificates, directory }: Deployment,
+  { portBase, tls, workers = 1, certificates, directory }: Deployment,
   own: NodeJS.ProcessEnv
 ): Setting[] {
   const files = certificates.get(entry.name)
@@ -127,6 +129,7 @@ function plainSettings(
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
     ['edgeTls', 'SALLYPORT_EDGE_TLS', String(tls)],
+    ['workers', 'SALLYPORT_WORKERS', String(workers)],
     ['resource', 'SALLYPORT_RESOURCE', resourceOf(entry, { portBase, tls })],
     ['boundTokens', 'SALLYPORT_BOUND_TOKENS', entry.name === 'reference-gateway' && !tls ? 'dpop' : 'dpop certificate'],
     ['loginScopes', 'SALLYPORT_LOGIN_SCOPES', LOGIN_SCOPES],

@@ -5,6 +5,7 @@ import type { Knex } from 'knex'
 import { buildRecord, type RecordContext } from './build-record.ts'
 import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
+import type { WriteRecords } from './batch-writer.ts'
 import type { ReadAuditLogOptions } from './options.ts'
 import type { WriteClassed } from './outage/trail-writer.ts'
 
@@ -41,12 +42,16 @@ export interface RequestAudit {
 export interface AuditOutlets {
   /** Writes outside the transactions of handlers, so that its rows survive one that is rolled back. */
   readonly write: WriteClassed
+  /** The same for rows that are refused with what they record, whatever the modes: together with what others write. */
+  readonly writeTogether: WriteRecords
   /** Counts what a stranger causes, without the database. */
   readonly count: (event: AuditEvent, context: RecordContext) => void
 }
 
 /** Makes the per-request part. */
-export function createRequestAudit(options: ReadAuditLogOptions, { write, count }: AuditOutlets): RequestAudit {
+export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditOutlets): RequestAudit {
+  const { write, writeTogether, count } = outlets
+
   function stateOf(request: FastifyRequest): RequestState {
     request.auditState ??= { written: [], errorCode: null, settled: false }
     return request.auditState
@@ -54,7 +59,12 @@ export function createRequestAudit(options: ReadAuditLogOptions, { write, count 
 
   async function writeWithin(this: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
-    await options.store.insertWithin(trx, [built]).catch(refuseUnavailable)
+    // On the pool itself there is no transaction to be part of, so the row can share one.
+    const written =
+      trx === options.db
+        ? withDeadline(writeTogether([built]), options.writeTimeoutMs)
+        : options.store.insertWithin(trx, [built])
+    await written.catch(refuseUnavailable)
     stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(trx) })
   }
 

@@ -38,34 +38,60 @@ interface Part {
 }
 
 const MAX_BATCH = 200
+/** Inserts at a time: while the database writes one, this process puts the next one together. */
+const MAX_UNDER_WAY = 2
+/** A second insert costs a round trip and a commit of its own, which fewer records are not worth. */
+const WORTH_A_SECOND = 16
 
 /**
- * Group commit: while one insert is under way, the records of other requests collect and go into the next one together.
- * When a batch fails its parts are tried one by one, so that a bad record fails only its own request. When it gets no
- * answer in time, all its parts fail and the writer goes on with the next batch.
+ * Group commit: while an insert is under way, the records of other requests collect and go into the next one together.
+ * Where many wait, a second insert goes beside the first; records of one write are never parted. When a batch fails its
+ * parts are tried one by one, so that a bad record fails only its own request. When it gets no answer in time, all its
+ * parts fail and the writer goes on with the next batch.
  */
 export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriterOptions): BatchWriter {
   const parts: Part[] = []
-  let [running, waiting, refused, givenUp] = [false, 0, 0, 0]
+  let [underWay, waiting, refused, givenUp] = [0, 0, 0, 0]
+  let isDue = false
 
-  async function drain(): Promise<void> {
-    running = true
-    while (parts.length > 0) {
+  function writeDue(): void {
+    while (parts.length > 0 && (underWay === 0 || (underWay < MAX_UNDER_WAY && waiting >= WORTH_A_SECOND))) {
       const batch = parts.splice(0, MAX_BATCH)
       for (const part of batch) waiting -= part.records.length
-      await writeTogether(batch)
+      underWay++
+      void writeTogether(batch)
     }
-    running = false
+  }
+
+  /** Later, so that what the answers to a batch cause goes into the next one as a whole. */
+  function writeSoon(): void {
+    if (isDue) return
+    isDue = true
+    setImmediate(() => {
+      isDue = false
+      writeDue()
+    })
+  }
+
+  function endInsert(): void {
+    underWay--
+    writeSoon()
   }
 
   async function writeTogether(batch: readonly Part[]): Promise<void> {
     try {
       await insertInTime(batch.flatMap(part => part.records))
+      endInsert()
       for (const part of batch) part.resolve()
     } catch (error) {
-      if (batch.length === 1 || isInsertTimeout(error)) for (const part of batch) part.reject(error)
-      else await Promise.all(batch.map(part => insertInTime(part.records).then(part.resolve, part.reject)))
+      if (batch.length > 1 && !isInsertTimeout(error)) await writeApart(batch)
+      else for (const part of batch) part.reject(error)
+      endInsert()
     }
+  }
+
+  async function writeApart(batch: readonly Part[]): Promise<void> {
+    await Promise.all(batch.map(part => insertInTime(part.records).then(part.resolve, part.reject)))
   }
 
   async function insertInTime(records: readonly BuiltRecord[]): Promise<void> {
@@ -81,7 +107,7 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
     counts: () => ({ waiting, refused, givenUp }),
     write: records =>
       new Promise<void>((resolve, reject) => {
-        // There is always room for one part beside the insert under way, however large it is.
+        // There is always room for one part beside the inserts under way, however large it is.
         if (waiting > 0 && waiting + records.length > maxWaiting) {
           refused += records.length
           reject(new Error(`${waiting} audit records wait already`))
@@ -89,7 +115,8 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
         }
         waiting += records.length
         parts.push({ records, resolve, reject })
-        if (!running) void drain()
+        if (underWay === 0 && !isDue) writeDue()
+        else if (underWay < MAX_UNDER_WAY && waiting >= WORTH_A_SECOND) writeSoon()
       })
   }
 }

@@ -83,9 +83,9 @@ export function cleanDetail(detail: Readonly<Record<string, unknown>>, rules: De
 }
 
 function boundedJson(value: JsonValue): JsonValue {
-  const text = canonicalJson(value)
-  const bytes = Buffer.byteLength(text)
-  return bytes <= MAX_DETAIL_BYTES ? value : { truncated: true, bytes, sha256: sha256(text) }
+  // As long as the canonical text, and made faster.
+  const bytes = Buffer.byteLength(JSON.stringify(value))
+  return bytes <= MAX_DETAIL_BYTES ? value : { truncated: true, bytes, sha256: sha256(canonicalJson(value)) }
 }
 
 function boundedPersonal(found: ReadonlyMap<string, JsonValue>): Readonly<Record<string, JsonValue>> {

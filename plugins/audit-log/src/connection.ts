@@ -1,3 +1,4 @@
+import { outsideRequests } from '@sallyport/security-context'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 
@@ -35,7 +36,8 @@ export async function withConnection<Result>(
   const use: { late: boolean; connection: PoolConnection | null } = { late: false, connection: null }
 
   async function run(): Promise<Result> {
-    const connection = await pool.acquireConnection()
+    // Rows of several requests go together: the time that one of them has left is no limit for the others.
+    const connection = await outsideRequests(() => pool.acquireConnection())
     try {
       // The caller has given up, so nobody would end this work in time.
       if (use.late) throw new Error('the connection came too late')

@@ -12,7 +12,6 @@ import fastifyPlugin from 'fastify-plugin'
 import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
 import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
-import { buildRecord, type RecordContext } from './build-record.ts'
 import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { countHandshakeFailures } from './handshake-failures.ts'
 import { createAuditHealth, type AuditHealth } from './health.ts'
@@ -25,11 +24,12 @@ import { createDayKeyExpiry } from './privacy/expire-day-keys.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addExportRoute } from './export-route.ts'
 import { addLiveRoute } from './live/live-route.ts'
+import { createTrailFollower, type LiveStep } from './live/live-rows.ts'
+import { processContext, recordWithoutRequest } from './process-record.ts'
 import { addAuditRoute, createTrailReader } from './route.ts'
 import { runWithApp, type LifecycleAction } from './run-with-app.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
-import type { BuiltRecord } from './record.ts'
 import type { AuditPage, AuditQuery } from './query.ts'
 
 export type { TrailCheckpoints, TrailVerification } from './checkpoint/checkpoint-options.ts'
@@ -42,16 +42,21 @@ export type { AuditRoute } from './audit-route-options.ts'
 export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
 export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
+export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
 export { readHead, type AuditHead, type SealResult } from './seal-pending.ts'
 export { visibleJson, visibleText } from './visible-text.ts'
 export { runAuditCommand, type AuditCommandCall } from './command/run-audit-command.ts'
+export { followTrails, type TrailsStep, type TrailsTail } from './live/follow-trails.ts'
+export type { LiveTrail } from './live/followed-trail.ts'
+export type { LiveStep } from './live/live-rows.ts'
+export { readLiveEvents, readLiveSteps, type ReceivedEvent } from './live/read-live-events.ts'
 export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from './search/search-trails.ts'
 export { parseAuditQuery, readAudit, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { holdsOverSubject, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
-export { pruneAudit, type PruneResult } from './prune.ts'
+export { pruneAudit, type PruneOptions, type PruneResult, type RetentionClass } from './prune.ts'
 export type { AuditRecord, BuiltRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
 export type { AuditHealth } from './health.ts'
@@ -92,6 +97,8 @@ declare module 'fastify' {
     sealAudit: () => Promise<SealResult>
     /** Seals, and reads a page of this trail. Whoever calls it asks who may read, and records the reading. */
     readAuditTrail: (query: AuditQuery) => Promise<AuditPage>
+    /** Follows this trail. Whoever calls it asks who may read, and records that; the signal ends it. */
+    followAuditTrail: (query: AuditQuery, signal: AbortSignal) => AsyncGenerator<LiveStep>
     /** The state of the trail; pass `auditHealth.check` to the readiness of the process. */
     auditHealth: AuditHealth
   }
@@ -113,7 +120,11 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   })
   const trail = await openTrailWriter(options, writer.write, fastify.log)
   const refusals = refusalLogFor(fastify, options, writer.write)
-  const audit = createRequestAudit(options, { write: trail.write, count: refusals.count })
+  const audit = createRequestAudit(options, {
+    write: trail.write,
+    writeTogether: writer.write,
+    count: refusals.count
+  })
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)
@@ -180,6 +191,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
 
   const readTrail = createTrailReader(options, sealAudit)
   fastify.decorate('readAuditTrail', readTrail)
+  fastify.decorate('followAuditTrail', createTrailFollower(options))
   addAuditRoute(fastify, options, { readTrail, seal: sealAudit })
   addLiveRoute(fastify, options)
   addExportRoute(fastify, options, sealAudit)
@@ -228,14 +240,6 @@ function refusalLogFor(fastify: FastifyInstance, options: ReadAuditLogOptions, w
   return createRefusalLog(options, write, (error, unwritten) => {
     fastify.log.error({ err: error, unwritten }, 'counted refusals could not be written')
   })
-}
-
-function recordWithoutRequest(options: ReadAuditLogOptions, event: AuditEvent): BuiltRecord {
-  return buildRecord(event, processContext(options))
-}
-
-function processContext({ process, clock, classify, joinHash, versions }: ReadAuditLogOptions): RecordContext {
-  return { process, now: new Date(clock()), classify, joinHash, principal: null, versions: versions(null) }
 }
 
 export default fastifyPlugin(auditLog, {

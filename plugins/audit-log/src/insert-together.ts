@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
-import { contentHash, RECORD_COLUMNS, storedValues, type AuditRecord, type RecordColumn } from './record.ts'
+import { RECORD_COLUMNS, rowTexts, type AuditRecord, type RecordColumn } from './record.ts'
 
 const ARRAY_TYPES: Readonly<Record<RecordColumn['stored'], string>> = {
   integer: 'integer[]',
@@ -23,6 +23,8 @@ const INSERT_AGAIN = {
   text: `${ALL_ROWS} where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
 }
 
+const INSERT_WITHIN = { name: 'sallyport-audit-insert-within', text: ALL_ROWS.replaceAll(/\$\d+/g, '?') }
+
 /**
  * Inserts rows by one statement, in a transaction of its own. The statement has one array for each column, so its text
  * is the same for any number of rows. Rejects after `timeoutMs`: the rows may still arrive, and then they are true and
@@ -37,6 +39,19 @@ export async function insertAgain(db: Knex, records: readonly AuditRecord[], tim
   await runInsert(db, INSERT_AGAIN, records, timeoutMs)
 }
 
+/**
+ * Inserts rows by one statement, in the transaction of a caller.
+ * @param timeoutMs after this the insert is given up, and the connection of the transaction is not used again
+ */
+export async function insertTogetherWithin(
+  trx: Knex,
+  records: readonly AuditRecord[],
+  timeoutMs: number
+): Promise<void> {
+  const { name, text } = INSERT_WITHIN
+  await trx.raw(text, columnTexts(records)).options({ name }).timeout(timeoutMs)
+}
+
 async function runInsert(
   db: Knex,
   statement: typeof INSERT_TOGETHER,
@@ -47,20 +62,18 @@ async function runInsert(
   await withConnection(db, timeoutMs, async connection => connection.query({ ...statement, values }))
 }
 
-/** Each column of all rows, as the text of a PostgreSQL array. */
+/** Each column of all rows, as the text of a PostgreSQL array; empty where no row has it, which `unnest` fills up. */
 function columnTexts(records: readonly AuditRecord[]): string[] {
   const texts = COLUMN_NAMES.map(() => '')
+  const isEmpty = COLUMN_NAMES.map(() => true)
   for (const record of records) {
-    const values = storedValues(record)
-    for (const [place, value] of values.entries()) texts[place] += `,${elementText(value)}`
-    texts[values.length] += `,"\\\\x${contentHash(record, values).toString('hex')}"`
+    const { elements, contentHash } = rowTexts(record)
+    for (const [place, element] of elements.entries()) {
+      if (element !== null) isEmpty[place] = false
+      texts[place] += `,${element ?? 'NULL'}`
+    }
+    isEmpty[elements.length] = false
+    texts[elements.length] += `,"\\\\x${contentHash}"`
   }
-  return texts.map(text => `{${text.slice(1)}}`)
-}
-
-/** An element in quotes, inside which only the quote and the backslash mean something. */
-function elementText(value: string | number | null): string {
-  if (value === null) return 'NULL'
-  if (typeof value === 'number') return `${value}`
-  return /["\\]/.test(value) ? `"${value.replace(/["\\]/g, '\\$&')}"` : `"${value}"`
+  return texts.map((text, place) => (isEmpty[place] === true ? '{}' : `{${text.slice(1)}}`))
 }

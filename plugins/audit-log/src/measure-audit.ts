@@ -35,6 +35,7 @@ export function auditMeasurements(
       name: 'sallyport_audit_sealer_silent_seconds',
       help: 'How long the sealer of this process has not succeeded; no series where none runs',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: () => {
         const { unsealedForMs } = counts()
         return unsealedForMs === null ? null : unsealedForMs / 1000
@@ -53,12 +54,14 @@ function checkpointMeasurements(state: AuditHealth['checkpoints']): Measurement[
       name: 'sallyport_audit_checkpoint_silent_seconds',
       help: 'How long no run of the checkpoints has succeeded',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: () => inSeconds(state()?.silentForMs)
     },
     {
       name: 'sallyport_audit_verification_problems',
       help: 'Whether the last pass over the audit trail found something wrong: 1 or 0',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: () => {
         const verifier = state()?.verifier ?? null
         return verifier === null ? null : Number(verifier.problem !== null)
@@ -68,6 +71,7 @@ function checkpointMeasurements(state: AuditHealth['checkpoints']): Measurement[
       name: 'sallyport_audit_verified_age_seconds',
       help: 'How long ago a pass over the whole audit trail found nothing wrong',
       kind: 'gauge',
+      amongWorkers: 'min',
       read: () => inSeconds(state()?.verifier?.rightForMs)
     }
   ]
@@ -102,12 +106,14 @@ function unsealedMeasurements(count: () => Promise<UnsealedRows>): Measurement[]
       name: 'sallyport_audit_unsealed_rows',
       help: 'Committed audit rows without a seal, counted up to 10000',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: async () => (await count()).rows
     },
     {
       name: 'sallyport_audit_lag_seconds',
       help: 'Age of the oldest committed audit row without a seal',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: async () => (await count()).oldestForMs / 1000
     }
   ]

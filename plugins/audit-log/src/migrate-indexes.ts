@@ -26,3 +26,27 @@ export const addAskedByIndexes: Knex.Migration & { readonly config: { readonly t
     for (const column of ASKED_BY) await db.raw('drop index concurrently if exists ??', [indexName(column)])
   }
 }
+
+/**
+ * Indexes of what operators look for when it is rare: an action, why something was refused, and that it was. Without
+ * them a page of what hardly any row has walks the whole trail. Nearly all rows are successes, which need no index.
+ */
+const RARE_INDEXES = {
+  audit_events_action: '(action)',
+  audit_events_reason: '(reason) where reason is not null',
+  audit_events_outcome: "(outcome) where outcome <> 'success'"
+}
+
+/** Made as {@link addAskedByIndexes} makes its own. */
+export const addRareIndexes: Knex.Migration & { readonly config: { readonly transaction: false } } = {
+  config: { transaction: false },
+  async up(db) {
+    for (const [name, covered] of Object.entries(RARE_INDEXES)) {
+      await db.raw('drop index concurrently if exists ??', [name])
+      await db.raw(`create index concurrently ?? on audit_events ${covered}`, [name])
+    }
+  },
+  async down(db) {
+    for (const name of Object.keys(RARE_INDEXES)) await db.raw('drop index concurrently if exists ??', [name])
+  }
+}

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { AuditRoles } from './audit-roles.ts'
 import { addHolds, dropHolds } from './hold/migrate-holds.ts'
 import { addCheckpoints, dropCheckpoints } from './migrate-checkpoints.ts'
-import { addAskedByIndexes } from './migrate-indexes.ts'
+import { addAskedByIndexes, addRareIndexes } from './migrate-indexes.ts'
 import { addPersonKeys, dropPersonKeys, VERSION_3_COLUMNS } from './migrate-privacy.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
 
@@ -22,7 +22,8 @@ export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migrati
     '0006-audit-asked-by-indexes': addAskedByIndexes,
     '0007-audit-checkpoints': { up: db => addCheckpoints(db, roles), down: dropCheckpoints },
     '0008-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropPersonKeys },
-    '0009-audit-holds': { up: db => addHolds(db, roles), down: dropHolds }
+    '0009-audit-holds': { up: db => addHolds(db, roles), down: dropHolds },
+    '0011-audit-rare-indexes': addRareIndexes
   })
 }
 

@@ -11,10 +11,20 @@ export interface PruneResult {
   readonly throughSequence: number
 }
 
+/** Rows that are kept for another time than the others, by what they record. */
+export interface RetentionClass {
+  /** Actions, `*` standing for any text: `session.*`, `*.read`. */
+  readonly actions: readonly string[]
+  /** Rows of the class that occurred before this are old. */
+  readonly before: Date
+}
+
 /** What to prune. */
 export interface PruneOptions {
-  /** Rows that occurred before this are old. */
+  /** Rows that occurred before this are old, where no class has them. */
   readonly before: Date
+  /** The first class that has an action decides. Default none. */
+  readonly classes?: readonly RetentionClass[]
   /** Name of this job in the rows about pruning. Default `audit-pruner`. */
   readonly process?: string
   /** Limit of the statements that write those rows, default 5000. */
@@ -22,61 +32,88 @@ export interface PruneOptions {
 }
 
 /**
- * Removes the sealed rows at the beginning of the trail that are older than `before`. For each range without a hole a
- * mark says which rows it had, and a row of the trail says the same, so that nobody can change the mark later. The
- * seals and their content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be
- * proved. Rows about pruning stay too, and so do rows under a legal hold: after its release the next pruning takes
- * them. Stops at the first young row, however old the rows after it claim to be. A row that is already missing is in no
- * range: no mark covers it.
+ * Removes the sealed rows that are old by the retention of their class. For each range without a hole a mark says which
+ * rows it had, and a row of the trail says the same, so that nobody can change the mark later. The seals and their
+ * content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be proved. Rows
+ * about pruning stay too, and so do rows under a legal hold: after its release the next pruning takes them. For each
+ * class it stops at the first row that is too young for it, however old the rows after it claim to be. A row that is
+ * already missing is in no range: no mark covers it. There are never more marks than rows that are kept between them.
  * @param db pool of the pruner role
  */
 export async function pruneAudit(
   db: Knex,
-  { before, process = 'audit-pruner', timeoutMs = 5000 }: PruneOptions
+  { before, classes = [], process = 'audit-pruner', timeoutMs = 5000 }: PruneOptions
 ): Promise<PruneResult> {
   return db.transaction(async trx => {
     await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
-    const { through, pruned, kept } = await oldSequences(trx, before)
-    const start = kept ? 0 : pruned
-    const ranges = through <= start ? [] : await prunableRanges(trx, start, through)
+    const { pruned, areSomeKept } = await prunedBefore(trx)
+    const own: ClassEnd[] = []
+    for (const { actions, before: end } of classes) own.push({ actions, through: await oldThrough(trx, end) })
+    const others = await oldThrough(trx, before)
+    const through = Math.max(others, ...own.map(each => each.through))
+    const start = areSomeKept || own.length > 0 ? 0 : pruned
+    const ranges = through <= start ? [] : await prunableRanges(trx, start, { own, others, through })
     if (ranges.length === 0) return { removed: 0, throughSequence: pruned }
     let removed = 0
     for (const range of ranges) removed += await pruneRange(trx, range, { process, timeoutMs })
-    return { removed, throughSequence: Math.max(through, pruned) }
+    return { removed, throughSequence: Math.max(ranges.at(-1)?.last ?? 0, others, pruned) }
   })
 }
 
-/**
- * Up to which sequence rows are old, up to which they were already pruned, and whether rows that were kept because of a
- * hold may be among those.
- */
-async function oldSequences(
-  trx: Knex.Transaction,
-  before: Date
-): Promise<{ through: number; pruned: number; kept: boolean }> {
-  const {
-    rows: [range]
-  } = await trx.raw<Rows<{ through: string; pruned: string; kept: boolean }>>(
+/** Up to which sequence rows of a class are old. */
+interface ClassEnd {
+  readonly actions: readonly string[]
+  readonly through: number
+}
+interface RetentionEnds {
+  readonly own: readonly ClassEnd[]
+  /** For rows of no class. */
+  readonly others: number
+  /** The furthest of them. */
+  readonly through: number
+}
+
+/** Up to which sequence all rows occurred before a time. */
+async function oldThrough(trx: Knex.Transaction, before: Date): Promise<number> {
+  const { rows } = await trx.raw<Rows<{ through: string }>>(
     `
     select coalesce(
       (select min(s.sequence) - 1 from audit_seals s join audit_events e on e.id = s.event_id
         where e.occurred_at >= :before),
-      (select max(sequence) from audit_seals), 0) as through,
-      coalesce((select max(through_sequence) from audit_prunings), 0) as pruned,
-      exists (select from audit_hold_releases) as kept`,
+      (select max(sequence) from audit_seals), 0) as through`,
     { before }
   )
-  return {
-    through: Number(range?.through ?? 0),
-    pruned: Number(range?.pruned ?? 0),
-    kept: range?.kept === true
-  }
+  return Number(rows[0]?.through ?? 0)
 }
 
 /**
- * Ranges of rows that are there, without a hole: holes are rows that say what was pruned, and rows that are missing.
+ * Up to which sequence rows were pruned, and whether some of those were kept: because of a hold, or of their class.
+ * Rows about pruning are kept for ever, and do not count.
  */
-async function prunableRanges(trx: Knex.Transaction, pruned: number, through: number): Promise<PrunedRange[]> {
+async function prunedBefore(trx: Knex.Transaction): Promise<{ pruned: number; areSomeKept: boolean }> {
+  const { rows } = await trx.raw<Rows<{ pruned: string; removed: string; stating: string }>>(`
+    select coalesce(max(through_sequence), 0) as pruned, coalesce(sum(removed), 0) as removed,
+      (select count(distinct p.event_id) from audit_prunings p join audit_seals s on s.event_id = p.event_id
+        where s.sequence <= (select max(through_sequence) from audit_prunings)) as stating
+    from audit_prunings`)
+  const { pruned = '0', removed = '0', stating = '0' } = rows[0] ?? {}
+  return { pruned: Number(pruned), areSomeKept: Number(pruned) > Number(removed) + Number(stating) }
+}
+
+/**
+ * Ranges of rows that are there, without a hole: holes are rows that say what was pruned, rows that are kept, and rows
+ * that are missing.
+ */
+async function prunableRanges(
+  trx: Knex.Transaction,
+  pruned: number,
+  { own, others, through }: RetentionEnds
+): Promise<PrunedRange[]> {
+  const cases = own.map((_, place) => `when e.action like any(:actions${place}::text[]) then :through${place}::bigint`)
+  const bindings = own.flatMap(({ actions, through: end }, place): [string, string[] | number][] => [
+    [`actions${place}`, actions.map(actionPattern)],
+    [`through${place}`, end]
+  ])
   const { rows } = await trx.raw<Rows<{ first: string; last: string; before: Buffer | null; end: Buffer }>>(
     `
     select first, last, (select chain_hash from audit_seals where sequence = first - 1) as before,
@@ -86,15 +123,21 @@ async function prunableRanges(trx: Knex.Transaction, pruned: number, through: nu
         select s.sequence, s.sequence - row_number() over (order by s.sequence) as island
         from audit_seals s join audit_events e on e.id = s.event_id
         where s.sequence > :pruned and s.sequence <= :through
+          and s.sequence <= case ${cases.join(' ')} when true then :others::bigint end
           and not exists (select from audit_prunings p where p.event_id = e.id) and not audit_is_held(e)
       ) kept group by island
     ) ranges order by first`,
-    { pruned, through }
+    { pruned, through, others, ...Object.fromEntries(bindings) }
   )
   return rows.map(row => {
     const [first, last] = [Number(row.first), Number(row.last)]
     return { first, last, digest: rangeDigest(first, last, row.before ?? GENESIS, row.end) }
   })
+}
+
+/** A pattern of `like`, in which only `*` stands for other text. */
+function actionPattern(action: string): string {
+  return action.replaceAll(/[\\%_]/g, '\\$&').replaceAll('*', '%')
 }
 
 async function pruneRange(

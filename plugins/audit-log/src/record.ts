@@ -155,32 +155,65 @@ export function toColumns(record: AuditRecord): Record<string, string | number |
   )
 }
 
-/** What goes into each column, in the order of {@link RECORD_COLUMNS}. */
-export function storedValues(record: AuditRecord): (string | number | null)[] {
-  return RECORD_COLUMNS.map(column => storedValue(column, record))
-}
-
-/** The members that the hash covers, by version, in the order of canonical JSON: their place, and how they begin. */
+/** The members that the hash covers, by version, in the order of canonical JSON: their column, and how they begin. */
 const HASHED_MEMBERS = Array.from({ length: CURRENT_VERSION + 1 }, (_, version) =>
-  RECORD_COLUMNS.map(({ name, stored, since }, place) => ({ name, isJson: stored === 'json', since, place }))
-    .filter(({ since }) => since <= version)
-    .sort((one, other) => (one.name < other.name ? -1 : 1))
-    .map(({ name, isJson, place }, index) => ({ place, isJson, start: `${index === 0 ? '' : ','}"${name}":` }))
+  RECORD_COLUMNS.map((column, place) => ({ column, place }))
+    .filter(({ column }) => column.since <= version)
+    .sort((one, other) => (one.column.name < other.column.name ? -1 : 1))
+    .map(({ column, place }, index) => ({ column, place, start: `${index === 0 ? '' : ','}"${column.name}":` }))
 )
+
+/** Text that JSON and the array of a column quote in the same way: as it is. */
+const WITHOUT_ESCAPES = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
+
+/** What the hash covers of a field: JSON is stored as its canonical text, and so are numbers and null. */
+function hashedText({ stored }: RecordColumn, value: string | number | null): string {
+  if (value === null) return 'null'
+  if (typeof value === 'number' || stored === 'json') return `${value}`
+  return WITHOUT_ESCAPES.test(value) ? `"${value}"` : JSON.stringify(value)
+}
 
 /**
  * SHA-256 over the canonical JSON of what the record's version has: every field by name, so that none can borrow from
  * its neighbour, and nothing from a later version, so that the hash of a row never changes.
- * @param values of the record's columns, when they are known already
  */
-export function contentHash(record: AuditRecord, values = storedValues(record)): Buffer {
+export function contentHash(record: AuditRecord): Buffer {
   let text = '{'
-  for (const { place, isJson, start } of HASHED_MEMBERS[record.version] ?? []) {
-    const value = values[place] ?? null
-    // JSON is stored as its canonical text, and so are numbers and null.
-    text += start + (isJson || typeof value !== 'string' ? value : JSON.stringify(value))
+  for (const { column, start } of HASHED_MEMBERS[record.version] ?? []) {
+    text += start + hashedText(column, storedValue(column, record))
   }
   return hash('sha256', `${text}}`, 'buffer')
+}
+
+/** A record as it goes into arrays of columns. */
+export interface RowTexts {
+  /** Each column as an element of a PostgreSQL array, in the order of {@link RECORD_COLUMNS}. */
+  readonly elements: readonly (string | null)[]
+  /** Hexadecimal. @see {@link contentHash} */
+  readonly contentHash: string
+}
+
+/** Every text of a record made once: what is hashed is in most cases what is stored. */
+export function rowTexts(record: AuditRecord): RowTexts {
+  const elements: (string | null)[] = []
+  const hashed: string[] = []
+  for (const column of RECORD_COLUMNS) {
+    const value = storedValue(column, record)
+    const text = hashedText(column, value)
+    hashed.push(text)
+    elements.push(value === null ? null : elementText(column, value, text))
+  }
+  let text = '{'
+  for (const { place, start } of HASHED_MEMBERS[record.version] ?? []) text += start + (hashed[place] ?? '')
+  return { elements, contentHash: hash('sha256', `${text}}`, 'hex') }
+}
+
+/** An element in quotes, inside which only the quote and the backslash mean something. */
+function elementText({ stored }: RecordColumn, value: string | number, text: string): string {
+  if (typeof value === 'number') return text
+  // The text of JSON has no control characters, and so quotes in it are all that is escaped.
+  if (stored === 'json') return JSON.stringify(value)
+  return text.length === value.length + 2 ? text : `"${value.replace(/["\\]/g, '\\$&')}"`
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
-import { insertAgain, insertTogether } from './insert-together.ts'
+import { insertAgain, insertTogether, insertTogetherWithin } from './insert-together.ts'
 import { statementsOf, statementsWithin } from './privacy/key-rows.ts'
 import type { PersonalSealer } from './privacy/seal-personal.ts'
 import { contentHash, toColumns, type AuditRecord, type BuiltRecord } from './record.ts'
@@ -31,14 +31,15 @@ export function databaseStore(db: Knex, timeoutMs: number, { seal }: PersonalSea
       await insertAgain(db, await seal(records, own), timeoutMs)
     },
     insertWithin: async (trx, records) => {
-      await insertRecords(trx, await seal(records, statementsWithin(trx, timeoutMs)), timeoutMs)
+      await insertTogetherWithin(trx, await seal(records, statementsWithin(trx, timeoutMs)), timeoutMs)
     },
     committed: ids => committedIds(db, ids, timeoutMs)
   }
 }
 
 /**
- * Inserts records of one version with their content hashes, all or none, in the caller's transaction.
+ * Inserts records of one version, which need not be the current one, with their content hashes, all or none, in the
+ * caller's transaction.
  * @param timeoutMs after this the insert is given up, and the connection of the transaction is not used again
  */
 export async function insertRecords(trx: Knex, records: readonly AuditRecord[], timeoutMs: number): Promise<void> {

@@ -108,6 +108,7 @@ export function authenticateWith({ all, strategiesOfRoute, login, stepUpClock }:
     request.accessToken = result.accessToken
     request.knownCaller = result.caller ?? null
     request.loginFacts = result.login ?? null
+    request.dpopKey = result.dpopKey ?? null
     request.renewAccessToken = result.renew === undefined ? null : renewOnce(request, result.renew)
     recordSecurityEvent(request, accepted.get(strategy) ?? acceptedEvent(strategy))
     return true

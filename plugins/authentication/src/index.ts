@@ -31,6 +31,13 @@ export { runTokenCommand, type TokenCommandCall } from './explain/token-command.
 export { createIssuersVerifier, createTokenVerifier, type TokenVerifier } from './tokens/verify-token.ts'
 export { resourceMetadataUri, type ResourceMetadataOptions } from './resource-metadata.ts'
 export type { PluginIssuerOptions } from './issuer-options.ts'
+export {
+  furtherIssuersMistakes,
+  furtherIssuersSettings,
+  processIssuers,
+  type FurtherIssuersSettings,
+  type OwnIssuer
+} from './further-issuers.ts'
 export { createSharedSecretVerifier, type SharedSecretOptions } from './tokens/shared-secret.ts'
 export { createIntrospector } from './sources/introspector.ts'
 export type { IntrospectorOptions } from './sources/introspector-options.ts'
@@ -152,6 +159,7 @@ async function authentication(fastify: FastifyInstance, given: AuthenticationOpt
   }
   if (!fastify.hasRequestDecorator('accessToken')) fastify.decorateRequest('accessToken', null)
   if (!fastify.hasRequestDecorator('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
+  if (!fastify.hasRequestDecorator('dpopKey')) fastify.decorateRequest('dpopKey', null)
   if (!fastify.hasRequestDecorator('loginFacts')) fastify.decorateRequest('loginFacts', null)
   if (session?.stored === undefined) fastify.decorateRequest('sessionData', null)
   if (!fastify.hasRequestDecorator('knownCaller')) fastify.decorateRequest('knownCaller', null)

@@ -1,3 +1,4 @@
+import type { ProofReplays } from './dpop/options.ts'
 import type { AuthenticationOptions } from './options.ts'
 
 /** What a deployment says of a process as a protected resource. */
@@ -6,6 +7,8 @@ export interface ProtectedResourceFacts {
   readonly resource?: string | undefined
   /** To what the tokens that it takes may be bound. */
   readonly boundTokens: readonly string[]
+  /** Remembers used proofs for several processes. Left out: this process remembers its own. */
+  readonly replays?: ProofReplays | undefined
 }
 
 /**
@@ -13,10 +16,15 @@ export interface ProtectedResourceFacts {
  * it takes. A proof is made for the address under which clients know it: without one, no proof can be checked.
  * @see RFC 9728, RFC 9449 §7.1, RFC 8705 §3
  */
-export function protectedResourceOptions({ resource, boundTokens }: ProtectedResourceFacts): AuthenticationOptions {
+export function protectedResourceOptions({
+  resource,
+  boundTokens,
+  replays
+}: ProtectedResourceFacts): AuthenticationOptions {
   return {
     certificateBound: boundTokens.includes('certificate'),
     ...(resource !== undefined && { resourceMetadata: { resource } }),
-    ...(resource !== undefined && boundTokens.includes('dpop') && { dpop: { origin: new URL(resource).origin } })
+    ...(resource !== undefined &&
+      boundTokens.includes('dpop') && { dpop: { origin: new URL(resource).origin, ...(replays && { replays }) } })
   }
 }

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { KnownCaller, Principal, SecurityEvent } from '@sallyport/security-context'
+import type { DpopKey, KnownCaller, Principal, SecurityEvent } from '@sallyport/security-context'
 import type { PresentedAuthorization } from './authorization-header.ts'
 import type { LoginFacts } from './session/pairing.ts'
 import type { VerifiedToken } from './tokens/verified-token.ts'
@@ -21,6 +21,8 @@ export type StrategyResult =
       readonly caller?: KnownCaller | null
       /** How the caller's session began. */
       readonly login?: LoginFacts | null
+      /** For a strategy whose tokens are bound to a key of this process. */
+      readonly dpopKey?: DpopKey | null
       /** For a strategy that got the token itself. */
       readonly renew?: RenewToken
     }

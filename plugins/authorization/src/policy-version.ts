@@ -33,6 +33,7 @@ export function policyMeasurement(policyVersion: () => string): Measurement {
     name: 'sallyport_policy_info',
     help: 'Version of what the routes demand of their callers',
     kind: 'gauge',
+    amongWorkers: 'max',
     labels: ['version'],
     read: () => [{ labels: { version: policyVersion() }, value: 1 }]
   }

@@ -1,5 +1,5 @@
 import type { SettingSchema } from './schema.ts'
-import { splitList, type Found, type SettingSchemas, type SourceContent } from './sources.ts'
+import { splitList, structuredText, type Found, type SettingSchemas, type SourceContent } from './sources.ts'
 
 /** What a configuration server said: the values that win, by setting, as {@link readServerDocument} made them. */
 export interface PulledValues {
@@ -25,6 +25,5 @@ export function readPulled(schemas: SettingSchemas, pulled: PulledValues | undef
 }
 
 function pulledValue(schema: SettingSchema, value: unknown): unknown {
-  if (typeof value === 'string') return splitList(schema, value)
-  return schema.structured === true && typeof value === 'object' ? JSON.stringify(value) : value
+  return typeof value === 'string' ? splitList(schema, value) : structuredText(schema, value)
 }

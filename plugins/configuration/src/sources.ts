@@ -68,7 +68,8 @@ export function readFiles(schemas: SettingSchemas, files: readonly string[]): So
     if (typeof content === 'string') mistakes.push(`file ${path}: ${content}`)
     else {
       for (const [key, value] of Object.entries(content)) {
-        if (Object.hasOwn(schemas, key)) found.set(key, { value, origin: `file ${path}` })
+        const schema = Object.hasOwn(schemas, key) ? schemas[key] : undefined
+        if (schema !== undefined) found.set(key, { value: structuredText(schema, value), origin: `file ${path}` })
         else mistakes.push(`${key}: is set in file ${path}, but there is no such setting`)
       }
     }
@@ -81,6 +82,11 @@ function collisionText(key: string, variable: string, service: string): string {
     `${key}: ${variable} holds a link to the Kubernetes Service ${service} and not this setting: ` +
     'rename the Service, or set enableServiceLinks: false for the pod'
   )
+}
+
+/** The text of a setting that is one of objects, and may be written as such where there is a form for that. */
+export function structuredText(schema: SettingSchema, value: unknown): unknown {
+  return schema.structured === true && typeof value === 'object' ? JSON.stringify(value) : value
 }
 
 /** The items of a list that is written as one string; other settings as they are. */

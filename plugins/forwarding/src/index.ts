@@ -30,6 +30,7 @@ export type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
 export type { EdgeAddress, ForwardingOptions, OpenUpstream } from './options.ts'
 export type { ForwardingDefaults, RouteTableOptions, SheddingLimits } from './table-options.ts'
 export type {
+  ComposedPart,
   CorsOptions,
   ExchangedCredential,
   ForwardedRouteOptions,

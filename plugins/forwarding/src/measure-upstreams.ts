@@ -74,6 +74,7 @@ function guardMeasurements(upstreams: () => readonly MeasuredUpstream[]): Measur
       name: 'sallyport_upstream_target_available',
       help: 'Whether a target of an upstream gets requests: neither left out nor behind an open breaker',
       kind: 'gauge',
+      amongWorkers: 'min',
       labels: ['upstream', 'target'],
       read: ofTargets((target, nowMs) => Number(target.isInRotation(nowMs) && target.isPermitted(nowMs)))
     },
@@ -88,6 +89,7 @@ function guardMeasurements(upstreams: () => readonly MeasuredUpstream[]): Measur
       name: 'sallyport_upstream_breaker_state',
       help: 'The breaker of a target: 0 closed, 1 half open, 2 open',
       kind: 'gauge',
+      amongWorkers: 'max',
       labels: ['upstream', 'target'],
       read: ofTargets(({ breakerKind }) => BREAKER_VALUES[breakerKind])
     },

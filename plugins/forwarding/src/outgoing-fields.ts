@@ -17,6 +17,8 @@ export interface OutgoingClaims {
   readonly token: string | null
   /** When the answer has to begin, on the clock of `performance.now()`. */
   readonly deadlineAtMs: number
+  /** What the service gets, where that is not the request itself. */
+  readonly sentAs?: { readonly method: string; readonly path: string }
 }
 
 /**
@@ -26,7 +28,7 @@ export interface OutgoingClaims {
 export function outgoingFields(
   request: FastifyRequest,
   { route, tracingHeaders, edgeAddress }: OutgoingHead,
-  { token, deadlineAtMs }: OutgoingClaims
+  { token, deadlineAtMs, sentAs }: OutgoingClaims
 ): string[] {
   const { method } = request
   const hasNoBody = method === 'GET' || method === 'HEAD'
@@ -36,7 +38,7 @@ export function outgoingFields(
   if (route.upstream.host !== null) fields.push('host', route.upstream.host)
   fields.push(REQUEST_ID_HEADER, request.id)
   fields.push(TIMEOUT_HEADER, String(Math.max(1, Math.ceil(deadlineAtMs - performance.now()))))
-  if (token !== null) fields.push('authorization', `Bearer ${token}`)
+  if (token !== null) fields.push(...credentialFields(request, route, { token, sentAs }))
   // Absent in an app without the security context.
   const { txn }: Partial<Pick<FastifyRequest, 'txn'>> = request
   if (txn !== undefined) fields.push(TXN_HEADER, txn)
@@ -45,6 +47,24 @@ export function outgoingFields(
   const tracing = tracingHeaders(request)
   for (const name in tracing) fields.push(name, tracing[name] ?? '')
   return fields
+}
+
+/**
+ * The fields of a credential. The caller's own token, where it is bound to a key of this process, goes with a proof for
+ * the request as the service gets it, at the first origin of the upstream.
+ * @see RFC 9449 §7.1
+ */
+function credentialFields(
+  request: FastifyRequest,
+  route: TableRoute,
+  { token, sentAs }: { readonly token: string; readonly sentAs: OutgoingClaims['sentAs'] }
+): readonly string[] {
+  // Absent in an app without the security context.
+  const { dpopKey = null }: Partial<Pick<FastifyRequest, 'dpopKey'>> = request
+  if (route.credential !== 'token' || dpopKey === null) return ['authorization', `Bearer ${token}`]
+  const { method, path } = sentAs ?? { method: request.method, path: outgoingTarget(request, route) }
+  const proof = dpopKey.prove({ method, url: route.origin + path, accessToken: token })
+  return ['authorization', `DPoP ${token}`, 'dpop', proof]
 }
 
 /** Path and query of a request at the service: what was received, but for a rewritten prefix. */

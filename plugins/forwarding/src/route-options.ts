@@ -1,6 +1,15 @@
 import type { RouteAccess, StepUp } from '@sallyport/security-context'
 import { customOption, listOf, optionsObject, Type } from '@sallyport/security-context/options'
-import { isCorsOrigin, isFieldName, isFieldValue, isHost, isPath, isRoutePath, isScope } from './document/text-forms.ts'
+import {
+  isComposedPath,
+  isCorsOrigin,
+  isFieldName,
+  isFieldValue,
+  isHost,
+  isPath,
+  isRoutePath,
+  isScope
+} from './document/text-forms.ts'
 import { SERVED_METHODS, type ServedMethod } from './served-methods.ts'
 import { textOption } from './option-forms.ts'
 import { answerTimeouts, type AnswerTimeouts } from './upstream-options.ts'
@@ -46,6 +55,24 @@ export interface ResponseHeaderRules {
   readonly remove?: readonly string[]
 }
 
+/** One of the answers that a composed answer is made of. */
+export interface ComposedPart {
+  /**
+   * Where it is asked for, with parameters of the route.
+   * @example '/orders/:orderId'
+   */
+  readonly path: string
+  /** The name of an upstream. Left out: that of the route. */
+  readonly upstream?: string
+  /** The credential that goes there. Left out: that of the route. */
+  readonly forward?: ExchangedCredential | 'token' | 'none'
+  /**
+   * Whether a refusal of this part is the whole answer: an order that is not there is 404, whatever other parts say.
+   * @default false
+   */
+  readonly decides?: boolean
+}
+
 /** Which requests go where, and who may send them. */
 export interface ForwardedRouteOptions {
   /** In metrics, logs and mistakes. Left out: the path. */
@@ -63,6 +90,8 @@ export interface ForwardedRouteOptions {
   readonly upstream: string
   /** The path at the service: it replaces what stands before `*`, or the whole path. Left out: the same path. */
   readonly rewrite?: string
+  /** Answers of several services as one, by the name of its part, in place of what `upstream` says: `GET` alone. */
+  readonly compose?: Readonly<Record<string, ComposedPart>>
   /** The credential that goes on: one exchanged for the service, the caller's own token, or none. */
   readonly forward: ExchangedCredential | 'token' | 'none'
   /** Who may pass. */
@@ -115,6 +144,15 @@ export const exchangedCredential = optionsObject({
   scope: Type.Optional(headerValueOption())
 })
 
+const forwardedCredential = () => Type.Union([Type.Literal('token'), Type.Literal('none'), exchangedCredential])
+
+export const composedPart = optionsObject({
+  path: textOption('a path such as /orders/:orderId', isComposedPath),
+  upstream: Type.Optional(textOption('the name of an upstream', isScope)),
+  forward: Type.Optional(forwardedCredential()),
+  decides: Type.Boolean({ default: false })
+})
+
 export const corsOptions = optionsObject({
   origins: Type.Union([
     Type.Literal('*'),
@@ -143,7 +181,8 @@ export const forwardedRouteOptions = optionsObject({
   methods: methods(),
   upstream: textOption('the name of an upstream', isScope),
   rewrite: Type.Optional(textOption('a path', isPath)),
-  forward: Type.Union([Type.Literal('token'), Type.Literal('none'), exchangedCredential]),
+  compose: Type.Optional(Type.Record(Type.String(), composedPart)),
+  forward: forwardedCredential(),
   access: customOption<RouteAccess>(
     'public, authenticated or a policy',
     value => value === 'public' || value === 'authenticated' || (typeof value === 'object' && value !== null)

@@ -2,12 +2,12 @@ import { declarationMistakes, effectiveRoute, routesOfApp, type EffectiveRoute }
 import { defined } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { targetMistake } from './canonical-path.ts'
+import { makeRouteWithParts, type RouteWithParts } from './compose/composed-parts.ts'
 import { preflightMethod } from './cors.ts'
 import { ForwardingOptionsError, PathAmbiguousError } from './errors.ts'
 import { createRouteMatcher, type RouteMatcher } from './match-route.ts'
 import { ownRouteConflicts } from './own-route-conflicts.ts'
 import type { ReadRouteTable } from './table-options.ts'
-import { makeTableRoute, type TableRoute } from './table-route.ts'
 import { UpstreamConnections, type UpstreamParts } from './upstream.ts'
 
 const TABLE_ROUTE = Symbol('sallyport.forwarding.route')
@@ -15,7 +15,7 @@ const TABLE_ROUTE = Symbol('sallyport.forwarding.route')
 declare module 'fastify' {
   interface FastifyRequest {
     /** The route of the table that the request keeps, whatever is reloaded; `undefined` before it was asked for. */
-    [TABLE_ROUTE]?: TableRoute | null
+    [TABLE_ROUTE]?: RouteWithParts | null
   }
 }
 
@@ -25,7 +25,7 @@ export const ROUTE_SLOT = TABLE_ROUTE
 /** The upstreams and routes of one moment. A reload makes another one and takes it in one step. */
 export class RouteTable {
   readonly upstreams: readonly UpstreamConnections[]
-  readonly #matcher: RouteMatcher<TableRoute>
+  readonly #matcher: RouteMatcher<RouteWithParts>
 
   /** @param last its connections live on where an upstream has the same options */
   constructor(read: ReadRouteTable, parts: UpstreamParts, last: RouteTable | null) {
@@ -37,17 +37,11 @@ export class RouteTable {
       })
     )
     this.upstreams = [...opened.values()]
-    this.#matcher = createRouteMatcher(
-      routes.flatMap(route => {
-        const upstream = opened.get(route.upstream)
-        const timeouts = upstreams[route.upstream]?.timeouts ?? {}
-        return upstream === undefined ? [] : [makeTableRoute(route, upstream, timeouts, read)]
-      })
-    )
+    this.#matcher = createRouteMatcher(routes.flatMap(route => makeRouteWithParts(route, read, opened) ?? []))
   }
 
   /** Finds the route of a request, and that of the request that a preflight asks for. */
-  find(request: FastifyRequest): TableRoute | null {
+  find(request: FastifyRequest): RouteWithParts | null {
     const { raw } = request
     const url = raw.url ?? '/'
     const queryAt = url.indexOf('?')
@@ -68,7 +62,7 @@ export function resolveIn(request: FastifyRequest, table: RouteTable): Effective
 }
 
 /** The route that a request has matched, `null` for none. It is the same for as long as the request lasts. */
-export function routeOfRequest(request: FastifyRequest): TableRoute | null {
+export function routeOfRequest(request: FastifyRequest): RouteWithParts | null {
   if (request[TABLE_ROUTE] === undefined) effectiveRoute(request)
   return request[TABLE_ROUTE] ?? null
 }
@@ -90,17 +84,18 @@ export function refuseAmbiguousPath({ raw: { url = '/' } }: FastifyRequest): voi
  */
 export function refuseUnenforced(fastify: FastifyInstance, { routes }: ReadRouteTable): void {
   const mistakes = routes.flatMap((route, place) => {
-    const { access, strategies, stepUp, forward } = route
+    const { access, strategies, stepUp, forward, compose = {} } = route
+    const forwards = [forward, ...Object.values(compose).map(part => part.forward)]
     const config = { access, ...defined({ strategies, stepUp }) }
     const texts = [
       ...declarationMistakes(fastify, config),
       ...(access === 'public' || fastify.hasRequestDecorator('principal')
         ? []
         : ['access: no plugin of this app finds out who is calling (request.principal)']),
-      ...(typeof forward !== 'object' || fastify.hasRequestDecorator('exchangeToken')
+      ...(!forwards.some(each => typeof each === 'object') || fastify.hasRequestDecorator('exchangeToken')
         ? []
         : ['forward: no plugin of this app exchanges tokens (request.exchangeToken)']),
-      ...(forward !== 'token' || fastify.hasRequestDecorator('accessToken')
+      ...(!forwards.includes('token') || fastify.hasRequestDecorator('accessToken')
         ? []
         : ['forward: no plugin of this app keeps the token of the caller (request.accessToken)'])
     ]

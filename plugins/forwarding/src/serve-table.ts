@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { limitBody } from './body-limit.ts'
 import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
 import { ForwardedBodyTooLargeError } from './errors.ts'
+import { composeAnswer } from './compose/compose-answer.ts'
 import {
   forwardAsFastifyDoes,
   forwardPastFastify,
@@ -79,12 +80,15 @@ export async function serveTable(
     preHandler: (request, reply, done) => {
       const route = routeOfRequest(request)
       if (route === null) return reply.callNotFound()
+      if (route.parts !== null) return done()
       if (!takesPlace({ request, reply, route }, all, done)) return
       if (!forwardPastFastify({ request, reply, route }, all)) done()
     },
     handler: (request, reply) => {
       const route = routeOfRequest(request)
-      return route === null ? reply.callNotFound() : forwardAsFastifyDoes({ request, reply, route }, all)
+      if (route === null) return reply.callNotFound()
+      if (route.parts !== null) return composeAnswer({ ...parts, request, reply, route, parts: route.parts })
+      return forwardAsFastifyDoes({ request, reply, route }, all)
     }
   })
 }

@@ -9,12 +9,14 @@ export function healthMeasurements(readiness: Readiness, shedding: LoadShedding 
       name: 'sallyport_ready',
       help: 'Whether the last readiness probe was answered with yes; 0 before the start and while the process ends',
       kind: 'gauge',
+      amongWorkers: 'min',
       read: () => Number(readiness.wasReady())
     },
     {
       name: 'sallyport_health_check_passing',
       help: 'Whether a check passed in the last readiness probe',
       kind: 'gauge',
+      amongWorkers: 'min',
       labels: ['check'],
       read: () => readiness.last().map(({ name: check, passed }) => ({ labels: { check }, value: Number(passed) }))
     },
@@ -28,12 +30,14 @@ function loadMeasurements({ measured, shedByThreshold }: LoadShedding): Measurem
       name: 'sallyport_event_loop_delay_seconds',
       help: 'Mean delay of the event loop in the last sample interval, which load shedding compares',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: () => measured().eventLoopDelay / 1000
     },
     {
       name: 'sallyport_event_loop_utilization_ratio',
       help: 'Share of the last sample interval in which the event loop was busy',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: () => measured().eventLoopUtilization
     },
     {

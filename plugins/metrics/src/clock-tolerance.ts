@@ -5,6 +5,7 @@ export function showClockTolerance(registry: Registry, seconds: number): void {
   const gauge = new Gauge({
     name: 'sallyport_clock_tolerance_seconds',
     help: 'By how much the clock of an issuer may differ, in both directions',
+    aggregator: 'max',
     registers: [registry]
   })
   gauge.set(seconds)

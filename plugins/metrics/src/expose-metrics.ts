@@ -1,4 +1,4 @@
-import { Registry, type MetricObject } from '@prometheus-io/client'
+import { Registry, type MetricObject, type MetricObjectWithValues, type MetricValue } from '@prometheus-io/client'
 import { withDeadline } from '@sallyport/security-context/mechanics'
 import type { MeasurementFailures } from './measured-metrics.ts'
 
@@ -18,6 +18,16 @@ export interface ExpositionOptions {
   readonly failures: MeasurementFailures
 }
 
+/** A metric as data, in the form of the client's `getMetricsAsJSON`. */
+export type ReadMetric = MetricObjectWithValues<MetricValue<string>>
+
+/** What is done with the metrics of a registry. */
+export interface RegistryReader {
+  readonly expose: (accept: string | undefined) => Promise<Exposition>
+  /** The metrics as data, for whoever adds up those of several processes. One that cannot be read is left out. */
+  readonly read: () => Promise<readonly ReadMetric[]>
+}
+
 /**
  * Writes the metrics of a registry in the format that a scraper accepts: OpenMetrics for one that asks for it, which is
  * the only format with exemplars, else the text format of Prometheus. A metric that cannot be written is left out.
@@ -28,7 +38,7 @@ export function createExposition({
   readMeasurements,
   timeoutMs,
   failures
-}: ExpositionOptions): (accept: string | undefined) => Promise<Exposition> {
+}: ExpositionOptions): RegistryReader {
   let last: Promise<unknown> = Promise.resolve()
 
   async function textOf(name: string): Promise<string | null> {
@@ -62,12 +72,24 @@ export function createExposition({
     }
   }
 
+  async function readAll(): Promise<readonly ReadMetric[]> {
+    await readMeasurements()
+    return await withDeadline(registry.getMetricsAsJSON(), timeoutMs)
+  }
+
   /** One after the other: the format is a property of the registry. */
-  return async function expose(accept) {
-    const isOpenMetrics = accept?.includes('application/openmetrics-text') === true
-    const text = last.then(async () => await write(isOpenMetrics))
-    last = text.catch(() => {})
-    return await text
+  function inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = last.then(work)
+    last = result.catch(() => {})
+    return result
+  }
+
+  return {
+    expose: async accept => {
+      const isOpenMetrics = accept?.includes('application/openmetrics-text') === true
+      return await inTurn(async () => await write(isOpenMetrics))
+    },
+    read: async () => await inTurn(readAll)
   }
 }
 

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import fastifyPlugin from 'fastify-plugin'
 import { showClockTolerance } from './clock-tolerance.ts'
-import { createExposition, type Exposition } from './expose-metrics.ts'
+import { createExposition, type Exposition, type ReadMetric } from './expose-metrics.ts'
 import { routeLabel } from './http-labels.ts'
 import { createMeasuredMetrics, createMeasurementFailures } from './measured-metrics.ts'
 import { readMetricsOptions, type MetricsOptions } from './options.ts'
@@ -13,7 +13,7 @@ import { createDurationHistogram } from './request-durations.ts'
 import { createEventCounter } from './security-events.ts'
 
 export type { MetricsOptions } from './options.ts'
-export type { Exposition } from './expose-metrics.ts'
+export type { Exposition, ReadMetric } from './expose-metrics.ts'
 export * as errors from './errors.ts'
 
 /** An app may hand over what a caller wrote: nothing else is written. @see W3C Trace Context §3.2.2.3 */
@@ -27,6 +27,8 @@ declare module 'fastify' {
     metricsRegistry: Registry
     /** Reads every measurement and writes all metrics, as `GET /metrics` answers them. */
     exposeMetrics: (accept?: string) => Promise<Exposition>
+    /** The same as data, to be added up with those of other processes. */
+    readMetrics: () => Promise<readonly ReadMetric[]>
   }
   interface FastifyRequest {
     [ERROR_CODE]: string | null
@@ -45,8 +47,9 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   if (options.process !== undefined) registry.setDefaultLabels({ process: options.process })
   await fastify.register(fastifyMetrics.default, processMeasurements(registry, options.processMetrics))
   fastify.decorate('metricsRegistry', registry)
-  const exposeMetrics = expositionOf(fastify, registry, options.measurementTimeoutMs)
+  const { expose: exposeMetrics, read: readMetrics } = registryReader(fastify, registry, options.measurementTimeoutMs)
   fastify.decorate('exposeMetrics', exposeMetrics)
+  fastify.decorate('readMetrics', readMetrics)
 
   const { clockToleranceSeconds } = options
   if (clockToleranceSeconds !== undefined) showClockTolerance(registry, clockToleranceSeconds)
@@ -107,7 +110,7 @@ async function metrics(fastify: FastifyInstance, given: MetricsOptions): Promise
   )
 }
 
-function expositionOf(fastify: FastifyInstance, registry: Registry, timeoutMs: number) {
+function registryReader(fastify: FastifyInstance, registry: Registry, timeoutMs: number) {
   const failuresOfStep = createMeasurementFailures(registry, (metric, err) => {
     fastify.log.warn({ err, metric }, 'a metric cannot be read')
   })

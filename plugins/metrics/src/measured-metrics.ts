@@ -86,7 +86,10 @@ export function createMeasuredMetrics(options: MeasuredMetricsOptions): () => Pr
   }
 }
 
-function createMetric(registry: Registry, { name, help, kind, labels = [] }: Measurement): MeasuredMetric {
+function createMetric(
+  registry: Registry,
+  { name, help, kind, labels = [], amongWorkers = 'sum' }: Measurement
+): MeasuredMetric {
   const definition = { name, help, labelNames: [...labels], registers: [registry] }
   if (kind === 'counter') {
     const counter = new Counter(definition)
@@ -94,7 +97,7 @@ function createMetric(registry: Registry, { name, help, kind, labels = [] }: Mea
       counter.inc(label, value)
     })
   }
-  const gauge = new Gauge(definition)
+  const gauge = new Gauge({ ...definition, aggregator: amongWorkers })
   return measuredMetric(gauge, labels, (label, value) => {
     gauge.set(label, value)
   })

@@ -29,14 +29,41 @@ export interface TokenClient {
     sessionKind?: 'login' | 'api'
     connection?: EndUserConnection
   }) => Promise<TokenSet>
-  /** Refresh grant. @see RFC 6749 §6 */
-  refresh: (request: { refreshToken: string; scope?: string; connection?: EndUserConnection }) => Promise<TokenSet>
+  /**
+   * Refresh grant; with a key, the new access token is bound to it, or the answer counts for nothing.
+   * @see RFC 6749 §6, RFC 9449 §5
+   */
+  refresh: (request: {
+    refreshToken: string
+    scope?: string
+    connection?: EndUserConnection
+    dpopKey?: DpopKey
+  }) => Promise<TokenSet>
   /** Token exchange. @see RFC 8693 §2.1 */
   exchange: (request: { subjectToken: string; audience: string; scope?: string }) => Promise<TokenSet>
   /** Client credentials grant. @see RFC 6749 §4.4 */
   clientCredentials: (request: { audience?: string; scope?: string }) => Promise<TokenSet>
   /** Revocation. @see RFC 7009 §2.1 */
   revoke: (request: { token: string; tokenTypeHint?: 'access_token' | 'refresh_token' }) => Promise<void>
+}
+
+/** A key of ours: the access tokens that are bound to it are worth nothing to others. @see RFC 9449 §1 */
+export interface DpopKey {
+  /** `jkt`: its RFC 7638 thumbprint. */
+  readonly thumbprint: () => string
+  /** A proof for one request. @see RFC 9449 §4.2 */
+  readonly prove: (request: ProofTarget) => string
+}
+
+/** What a proof is made for. */
+export interface ProofTarget {
+  readonly method: string
+  /** Absolute; query and fragment are left out of the proof. */
+  readonly url: string
+  /** The token that goes with it; left out at a token endpoint. */
+  readonly accessToken?: string
+  /** What the receiver asked to be proven anew. @see RFC 9449 §8, §9 */
+  readonly nonce?: string
 }
 
 /** What the token endpoint answered to an authorization code. The id_token has not been validated. */
@@ -66,12 +93,16 @@ export interface LoginClient {
    * Where the browser goes with an authorization request; pushed before, where the issuer takes that. @see RFC 9126 §2
    */
   readonly authorizationUrl: (parameters: Readonly<Record<string, string>>) => Promise<string>
-  /** Authorization code grant. @see RFC 6749 §4.1.3, RFC 7636 §4.5 */
+  /**
+   * Authorization code grant; with a key, the access token is bound to it, or the answer counts for nothing.
+   * @see RFC 6749 §4.1.3, RFC 7636 §4.5, RFC 9449 §5
+   */
   readonly redeem: (request: {
     code: string
     redirectUri: string
     codeVerifier: string
     connection?: EndUserConnection
+    dpopKey?: DpopKey
   }) => Promise<LoginTokens>
 }
 

@@ -4,7 +4,7 @@ import { RequestsNotFollowedError } from './errors.ts'
 import type { Principal } from './principal.ts'
 
 /** Made by the first app that asks for it: what nobody reads costs no request anything. */
-let requests: AsyncLocalStorage<FastifyRequest> | null = null
+let requests: AsyncLocalStorage<FastifyRequest | null> | null = null
 
 /**
  * Lets code find the request that it runs for, from now on.
@@ -39,4 +39,9 @@ export function currentRequest(): FastifyRequest | null {
 /** The same for code that does without: `null` also where no app asked for `followRequests`. */
 export function followedRequest(): FastifyRequest | null {
   return requests?.getStore() ?? null
+}
+
+/** Runs work that belongs to several requests, or to none, and not to the one that happens to begin it. */
+export function outsideRequests<Result>(run: () => Result): Result {
+  return requests === null ? run() : requests.run(null, run)
 }

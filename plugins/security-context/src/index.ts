@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { followRequests } from './context.ts'
 import { EFFECTIVE_ROUTE_SLOT } from './effective-route.ts'
+import type { DpopKey } from './collaborators.ts'
 import type { SecurityEvent } from './events.ts'
 import type { KnownCaller } from './known-caller.ts'
 import type { Measurement } from './measurements.ts'
@@ -27,9 +28,11 @@ export {
 export type {
   EndUserConnection,
   KeySource,
+  DpopKey,
   LoginClient,
   LoginIssuer,
   LoginTokens,
+  ProofTarget,
   SessionDirectory,
   SessionSummary,
   StatusReference,
@@ -42,7 +45,7 @@ export type {
 export type { KnownCaller } from './known-caller.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export type { StepUp } from './step-up.ts'
-export { currentPrincipal, currentRequest, followedRequest } from './context.ts'
+export { currentPrincipal, currentRequest, followedRequest, outsideRequests } from './context.ts'
 export { beginWait, countWait, endWait, spentTimesOf, type AwaitedPart } from './spent-times.ts'
 export { routesOfApp, type AppRoute } from './app-routes.ts'
 export { effectiveRoute, type EffectiveRoute } from './effective-route.ts'
@@ -124,6 +127,11 @@ declare module 'fastify' {
      */
     renewAccessToken: (() => Promise<string | null>) | null
     /**
+     * The key of this process that `accessToken` is bound to: whoever sends that token on proves it. `null` where it is
+     * bound to nothing, or to a key of the caller's.
+     */
+    dpopKey: DpopKey | null
+    /**
      * What is remembered of the caller. `null` where nothing is: a public route, a strategy or a verifier of the app
      * that remembers nobody.
      */
@@ -162,6 +170,7 @@ const REQUEST_SLOTS = [
   'principal',
   'accessToken',
   'renewAccessToken',
+  'dpopKey',
   'knownCaller',
   'securityEvents',
   'traceId',
@@ -169,7 +178,7 @@ const REQUEST_SLOTS = [
 ] as const
 
 /**
- * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`,
+ * The contract between the plugins: adds the request slots `principal`, `accessToken`, `renewAccessToken`, `dpopKey`,
  * `knownCaller`, `securityEvents`, `traceId`, `clientRequestId` and `txn`, names every answer with the id of its
  * request (`X-Request-Id`), and makes the request reachable from deep code ({@link currentPrincipal}). Register it
  * first.
@@ -183,6 +192,7 @@ function securityContext(fastify: FastifyInstance, options: SecurityContextOptio
   if (own.includes('principal')) fastify.decorateRequest('principal', null)
   if (own.includes('accessToken')) fastify.decorateRequest('accessToken', null)
   if (own.includes('renewAccessToken')) fastify.decorateRequest('renewAccessToken', null)
+  if (own.includes('dpopKey')) fastify.decorateRequest('dpopKey', null)
   if (own.includes('knownCaller')) fastify.decorateRequest('knownCaller', null)
   if (own.includes('securityEvents')) fastify.decorateRequest('securityEvents')
   if (own.includes('traceId')) fastify.decorateRequest('traceId', '')

@@ -19,6 +19,8 @@ export interface Measurement {
   readonly help: string
   /** `counter`: what `read` returns never goes down while the process runs. */
   readonly kind: 'gauge' | 'counter'
+  /** What a gauge of several workers is as that of one process. Left out: their sum. */
+  readonly amongWorkers?: 'sum' | 'max' | 'min'
   /** Names of the labels, of values that are bounded and that no caller chooses. */
   readonly labels?: readonly string[]
   /** Cheap and without an effect. What it throws or rejects with costs its own series and no other. */

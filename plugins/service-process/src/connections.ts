@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { Server as NetServer, type Socket } from 'node:net'
 import { REQUEST_ID_HEADER } from '@sallyport/security-context'
 import { ClosingError } from './errors.ts'
 
@@ -8,6 +8,8 @@ import { ClosingError } from './errors.ts'
 export interface Connections {
   /** Tracks the connections of another server too, which passes its upgrades to the first one. */
   add: (server: Server) => void
+  /** No further connection is taken, and those that there are stay. */
+  stopAccepting: () => void
   /** From now on each answer ends its connection; requests are served. */
   closeAfterAnswer: () => void
   /**
@@ -80,7 +82,10 @@ export function watchConnections(server: Server): Connections {
     return phase !== 'refusing'
   }
 
+  const servers: Server[] = []
+
   function add(server: Server): void {
+    servers.push(server)
     server.on('connection', follow)
     server.on('secureConnection', followSecure)
     interceptRequests(server, passes)
@@ -97,6 +102,10 @@ export function watchConnections(server: Server): Connections {
 
   return {
     add,
+    stopAccepting: () => {
+      // Not that of HTTP, which ends connections that are idle: a request may be on its way on one of them.
+      for (const server of servers) NetServer.prototype.close.call(server)
+    },
     closeAfterAnswer: () => {
       phase = 'closing-after-answer'
       for (const { responses } of open) for (const response of responses) endConnectionWith(response)

@@ -52,15 +52,18 @@ export function drainLimits({
  * way get their time; what is left is cut.
  * @param skipDelay aborted to end the delay early
  * @param release closes the collaborators, after the app is closed
+ * @param isReplaced whether other workers take new connections meanwhile: then none is taken here from the start
  */
 export async function drain(
   app: FastifyInstance,
   connections: Connections,
   times: DrainLimits,
   skipDelay: AbortSignal,
-  release: () => Promise<void>
+  release: () => Promise<void>,
+  isReplaced = false
 ): Promise<DrainOutcome> {
   failReadiness(app)
+  if (isReplaced) connections.stopAccepting()
   connections.closeAfterAnswer()
   await waitUnless(skipDelay, times.drainDelayMs)
   const silent = connections.refuse()

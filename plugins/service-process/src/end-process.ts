@@ -4,6 +4,7 @@ import { drain, drainLimits, type DrainTimes } from './drain.ts'
 import { startExitWatchdog } from './exit-watchdog.ts'
 import { closeTogether, furtherServers } from './further-servers.ts'
 import { flushStandardLog } from './log-destination.ts'
+import { isTyped } from './workers/worker-messages.ts'
 
 const END_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const
 const FLUSH_MS = 1000
@@ -11,7 +12,8 @@ const FLUSH_MS = 1000
 const EXIT_MARGIN_MS = 2000
 
 /** Why a process ends: only a signal leaves time for a load balancer. */
-type ProcessEndReason = { readonly signal: string } | { readonly err: unknown } | { readonly orphaned: true }
+type ProcessEndReason =
+  { readonly signal: string } | { readonly replaced: true } | { readonly err: unknown } | { readonly orphaned: true }
 
 /**
  * Ends the process in phases and in bounded time, on a signal, an uncaught error or the end of its parent. The exit
@@ -40,12 +42,12 @@ export function endProcessWhenTold(
     // As they are now: how long requests may take can have changed.
     const limits = drainLimits(times)
     startExitWatchdog(limits.drainDelayMs + limits.closeTimeoutMs + limits.releaseTimeoutMs + FLUSH_MS + EXIT_MARGIN_MS)
-    if (!('signal' in reason)) skipDelay.abort()
+    if (!('signal' in reason || 'replaced' in reason)) skipDelay.abort()
     if ('err' in reason) {
       app.log.fatal({ err: reason.err }, 'an uncaught error ends the process')
       if (app.hasDecorator('exceptions')) app.exceptions.note(reason.err, { origin: 'process' })
     } else app.log.info(reason, 'closing')
-    const outcome = await drain(app, connections, limits, skipDelay.signal, release)
+    const outcome = await drain(app, connections, limits, skipDelay.signal, release, 'replaced' in reason)
     if (outcome === 'stuck') {
       app.log.error(`the process ends: something did not close within ${limits.releaseTimeoutMs} ms`)
     }
@@ -66,6 +68,14 @@ export function endProcessWhenTold(
   }
 
   for (const signal of END_SIGNALS) process.on(signal, endBySignal)
+  followSupervisor(
+    () => {
+      endBySignal('SIGTERM')
+    },
+    () => {
+      start({ replaced: true })
+    }
+  )
   // Without a listener the signal would kill the process.
   process.on('SIGUSR2', () => {
     if (app.hasDecorator('logLevels')) app.logLevels.cycle()
@@ -86,6 +96,15 @@ export function endProcessWhenTold(
     for (const server of further) connections.add(server)
     closeTogether(app.server, further)
   }
+}
+
+/** The supervisor of several workers tells them by message: a signal of the terminal reaches all of them by itself. */
+function followSupervisor(end: () => void, retire: () => void): void {
+  process.on('message', (message: unknown) => {
+    if (!isTyped(message)) return
+    if (message.type === 'end') end()
+    else if (message.type === 'retire') retire()
+  })
 }
 
 /** Whatever reading again ends with, the process goes on as it was. */

@@ -44,3 +44,13 @@ export const ClosingError = createError(
   'The service is closing; send the request again',
   503
 )
+
+/** Boot: a worker ended before it was ready; the message is what it said. */
+export const WorkerEndedError = createError('SALLYPORT_PROCESS_WORKER_ENDED', '%s', 500)
+
+/** Request: what all workers share is kept by their supervisor, which does not answer. */
+export const WorkersUnavailableError = createError(
+  'SALLYPORT_PROCESS_WORKERS_UNAVAILABLE',
+  'The service is not available, try again',
+  503
+)

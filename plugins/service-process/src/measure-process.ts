@@ -18,6 +18,7 @@ export function measurementsOfProcess({ build, tls }: MeasuredProcess): Measurem
       name: 'sallyport_build_info',
       help: 'What runs here',
       kind: 'gauge',
+      amongWorkers: 'max',
       labels: ['version', 'commit', 'node'],
       read: () => [{ labels: { version, commit: commit ?? 'unknown', node }, value: 1 }]
     },
@@ -41,6 +42,7 @@ function certificateMeasurement({ certificate, ca }: TlsMaterial): Measurement {
     name: 'sallyport_certificate_expiry_timestamp_seconds',
     help: 'When the first certificate of the chain, or the first authority, expires: seconds since 1970',
     kind: 'gauge',
+    amongWorkers: 'min',
     labels: ['certificate'],
     read: () => values
   }

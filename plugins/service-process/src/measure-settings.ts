@@ -8,12 +8,14 @@ export function settingsMeasurements(live: LiveSettings<unknown>): Measurement[]
       name: 'sallyport_configuration_version',
       help: 'Version of the settings in use: 1 at the start, one more with each change',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: () => live.version
     },
     {
       name: 'sallyport_configuration_info',
       help: 'Always 1; the digest is the same in processes with the same settings, secrets left out',
       kind: 'gauge',
+      amongWorkers: 'max',
       labels: ['digest'],
       read: () => [{ labels: { digest: live.state().digest }, value: 1 }]
     },
@@ -34,6 +36,7 @@ export function settingsMeasurements(live: LiveSettings<unknown>): Measurement[]
       name: 'sallyport_configuration_refused',
       help: 'Whether the settings that are there now are refused, and the last good ones in use',
       kind: 'gauge',
+      amongWorkers: 'max',
       read: () => (live.state().lastRefusal === null ? 0 : 1)
     }
   ]

@@ -8,6 +8,7 @@ import type { ExceptionLog, ExceptionSink } from './exceptions/exception-log.ts'
 import { trackExceptions } from './exceptions/track-exceptions.ts'
 import { createLogLevels, type LogLevels } from './operator/log-levels.ts'
 import type { ProcessSettings } from './settings.ts'
+import { isSupervised } from './workers/worker-link.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -64,7 +65,10 @@ export const operations = fastifyPlugin(
     const release = commit === null ? version : `${version}+${commit}`
     fastify.decorate('exceptions', trackExceptions(fastify, { release, sinks }))
     await fastify.register(health, {
-      listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) },
+      // Several workers have one listener, that of their supervisor, which asks each of them.
+      ...(!isSupervised() && {
+        listener: { host, port, ...(tls !== undefined && !isLoopback(host) && { https: serverTls(tls) }) }
+      }),
       checks,
       pressure: { thresholds, ...(meter && { meter }), ...(schedule && { schedule }) }
     })

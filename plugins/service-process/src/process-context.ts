@@ -17,6 +17,7 @@ import type { DiscoveryLog } from './options.ts'
 import { openTracing } from './open-tracing.ts'
 import type { ProcessSettings } from './settings.ts'
 import type { Tracing } from './tracing-contract.ts'
+import type { WorkerLink } from './workers/worker-link.ts'
 
 /** The context of `connect`; everything in it is closed after the app, in reverse order. */
 export interface ProcessContext {
@@ -56,6 +57,8 @@ export interface ProcessContext {
   readonly readAgainAtHangup: (readAgain: () => Promise<void>) => void
   /** `process.env`, for references in files; settings are read already. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Remembers what may be used once for all workers; `null` for a process that runs alone. */
+  readonly rememberOnce: WorkerLink['rememberOnce'] | null
 }
 
 /** A context, and its end. */
@@ -80,6 +83,8 @@ export interface ContextFacts {
   readonly acceptTraces: boolean
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly log: DiscoveryLog
+  /** `null` for a process that is not one of several workers. */
+  readonly link?: WorkerLink | null
 }
 
 /**
@@ -87,7 +92,7 @@ export interface ContextFacts {
  * @throws the codes of secure-transport, `SALLYPORT_PROCESS_DATABASE_URL_INVALID`
  */
 export async function openContext(facts: ContextFacts): Promise<OpenContext> {
-  const { name, settings, live, acceptTraces, environment, log } = facts
+  const { name, settings, live, acceptTraces, environment, log, link = null } = facts
   const closing: Array<() => Promise<unknown>> = []
   const readings: Array<() => Promise<void>> = []
   const checks: Record<string, () => Promise<void>> = {}
@@ -158,7 +163,8 @@ export async function openContext(facts: ContextFacts): Promise<OpenContext> {
       readAgainAtHangup: readAgain => {
         readings.push(readAgain)
       },
-      environment
+      environment,
+      rememberOnce: link?.rememberOnce ?? null
     },
     measurements: [
       ...measurementsOfProcess({ build: buildFacts(settings.commit), tls }),

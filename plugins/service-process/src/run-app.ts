@@ -58,7 +58,8 @@ export async function runApp(name: string, start: () => Promise<StartedApp>): Pr
   }
 }
 
-async function tellParent(message: ServiceMessage): Promise<void> {
+/** Tells whoever forked this process; resolves when that is written. */
+export async function tellParent(message: ServiceMessage): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   if (process.send === undefined || !process.connected) return
   process.send(message, undefined, undefined, () => resolve())

@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import configuration, { type LiveSettings } from '@sallyport/configuration'
 import { refuseInsecureRuntime } from '@sallyport/secure-transport'
 import { offerMeasurements } from '@sallyport/security-context'
@@ -6,7 +7,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Static, TObject } from 'typebox'
 import { bootLog } from './boot-log.ts'
 import { buildFacts } from './build-facts.ts'
-import { closeTimeoutFor } from './drain.ts'
+import { closeTimeoutFor, type DrainTimes } from './drain.ts'
 import { serveInfo } from './info-route.ts'
 import { settingsMeasurements } from './measure-settings.ts'
 import { openContext, type ProcessContext } from './process-context.ts'
@@ -16,6 +17,9 @@ import { openLiveSettings, type OpenLiveSettings } from './open-live-settings.ts
 import { loadProcessSettings, type LoadedSettings, type NamedDefinition } from './load-process-settings.ts'
 import type { SettingsOf } from './read-process-settings.ts'
 import type { ProcessProperties, ProcessSettings } from './settings.ts'
+import { superviseWorkers, type SupervisedProcess } from './workers/supervise-workers.ts'
+import { openWorkerLink } from './workers/worker-link.ts'
+import { workerPlace, type WorkerPlace } from './workers/worker-place.ts'
 
 /** What makes one process different from the others. */
 export interface ProcessDefinition<
@@ -41,19 +45,66 @@ export interface ProcessDefinition<
     collaborators: Collaborators,
     live: LiveSettings<Static<Schema>>
   ) => Promise<FastifyInstance>
+  /** How several workers share what the process has. Left out: it runs as one process. */
+  readonly workers?: WorkersDefinition<SettingsOf<Schema>>
   /** `process.env`. */
   readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** What is different where several workers are one process. */
+export interface WorkersDefinition<Settings> {
+  /** How many there are to be. */
+  readonly count: (settings: Settings) => number
+  /** The settings of one of them: what is divided, and what one of them does for all. */
+  readonly share: (settings: Settings, place: WorkerPlace) => Settings
 }
 
 /**
  * Runs a service process: refuses insecure runtimes, reads settings, opens what every process has, makes collaborators
  * and app, listens, tells the parent, and ends in phases. A failed boot is one clear message on stderr and exit code 1.
- * Another process that is away does not fail the boot: see `ProcessContext.discover`.
+ * Another process that is away does not fail the boot: see `ProcessContext.discover`. Where the settings say that there
+ * are several workers, this process is their supervisor.
  */
 export async function runService<Schema extends TObject<ProcessProperties>, Collaborators>(
   definition: ProcessDefinition<Schema, Collaborators>
 ): Promise<void> {
+  if (definition.workers !== undefined && cluster.isPrimary) {
+    const supervised = await readSupervised(definition)
+    if (supervised !== null) {
+      await superviseWorkers(supervised)
+      return
+    }
+  }
   await runApp(definition.name, () => bootService(definition))
+}
+
+/** What this process is to supervise; `null` where it serves itself, and says so itself when it cannot. */
+async function readSupervised<Schema extends TObject<ProcessProperties>, Collaborators>(
+  definition: ProcessDefinition<Schema, Collaborators>
+): Promise<SupervisedProcess | null> {
+  const { name, environment, workers, prefix = 'SALLYPORT_' } = definition
+  const loaded = await loadProcessSettings(definition, environment).catch(() => null)
+  await loaded?.server?.close()
+  const values = loaded?.first.values
+  const count = values === undefined ? 1 : (workers?.count(values) ?? 1)
+  if (values === undefined || count === 1) return null
+  refuseInsecureRuntime(environment, process.execArgv)
+  const settings: ProcessSettings = values
+  const times = drainTimesOf(definition, () => values)
+  return { name, settings, workers: count, times, environment: { [`${prefix}WORKERS`]: String(count) } }
+}
+
+function drainTimesOf<Schema extends TObject<ProcessProperties>, Collaborators>(
+  { longestUpstreamMs }: ProcessDefinition<Schema, Collaborators>,
+  current: () => SettingsOf<Schema>
+): DrainTimes {
+  const shared = (): ProcessSettings => current()
+  return {
+    drainDelayMs: shared().drainDelayMs,
+    get closeTimeoutMs() {
+      return longestUpstreamMs === undefined ? undefined : closeTimeoutFor(longestUpstreamMs(current()))
+    }
+  }
 }
 
 async function bootService<Schema extends TObject<ProcessProperties>, Collaborators>(
@@ -62,12 +113,15 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
   const { name, environment, acceptTraces = true } = definition
   refuseInsecureRuntime(environment, process.execArgv)
   const loaded = await loadProcessSettings(definition, environment)
-  const { values } = loaded.first
+  const place =
+    definition.workers === undefined ? null : workerPlace(environment, definition.workers.count(loaded.first.values))
+  const values = place === null ? loaded.first.values : shareOf(definition, loaded.first.values, place)
+  const link = place === null ? null : openWorkerLink()
   const settled = openLiveSettings(loaded.first)
   const { live } = settled
   const settings: ProcessSettings = values
   const log = bootLog(name, settings.logLevel)
-  const surroundings = await openContext({ name, settings, live, acceptTraces, environment, log })
+  const surroundings = await openContext({ name, settings, live, acceptTraces, environment, log, link })
   const { context, close, readAgain, measurements, exceptionSinks } = surroundings
   try {
     const app = await definition.build(values, await definition.connect(values, context, live), live)
@@ -77,18 +131,13 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
     serveInfo(app, name, buildFacts(settings.commit), live)
     followLogLevel(app, live)
     startFollowing(app, context, loaded, settled)
-    const { host, port, drainDelayMs } = settings
-    const { longestUpstreamMs } = definition
+    link?.serveOperators(app)
+    const { host, port } = settings
     return {
       app,
       host,
       port,
-      times: {
-        drainDelayMs,
-        get closeTimeoutMs() {
-          return longestUpstreamMs === undefined ? undefined : closeTimeoutFor(longestUpstreamMs(live.current))
-        }
-      },
+      times: drainTimesOf(definition, () => live.current),
       release: close,
       ...defined({ readAgain: readAgain() })
     }
@@ -96,6 +145,14 @@ async function bootService<Schema extends TObject<ProcessProperties>, Collaborat
     await close()
     throw error
   }
+}
+
+function shareOf<Schema extends TObject<ProcessProperties>, Collaborators>(
+  { workers }: ProcessDefinition<Schema, Collaborators>,
+  values: SettingsOf<Schema>,
+  place: WorkerPlace
+): SettingsOf<Schema> {
+  return workers?.share(values, place) ?? values
 }
 
 /** Nothing is followed, and SIGHUP ends the process, where all settings are in the environment. */

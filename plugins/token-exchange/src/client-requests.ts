@@ -1,7 +1,9 @@
 import { defined, readBody, type AuthorizationServerMetadata } from '@sallyport/security-context/mechanics'
+import type { DpopKey } from '@sallyport/security-context'
 import { request } from 'undici'
 import { chooseClientMethod, endpointsForMethod } from './choose-client-method.ts'
 import { proveClient } from './client-authentication.ts'
+import { asksForNonce, createEndpointNonces } from './endpoint-nonces.ts'
 import { type EndpointAnswer, serverUnavailable } from './endpoint-answer.ts'
 import type { readTokenClientOptions, TokenClientOptions } from './options.ts'
 
@@ -14,11 +16,17 @@ export type RequestParameters = Readonly<Record<string, string | undefined>>
 export interface ClientRequests {
   /** Rejects with `SALLYPORT_TOKEN_UNAVAILABLE`. */
   readonly metadata: () => Promise<AuthorizationServerMetadata>
-  /** One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer. */
-  readonly post: (endpoint: string, parameters: RequestParameters) => Promise<EndpointAnswer>
+  /**
+   * One POST of a form; rejects with `SALLYPORT_TOKEN_UNAVAILABLE` when there is no readable answer.
+   * @param dpopKey proven with the request
+   */
+  readonly post: (endpoint: string, parameters: RequestParameters, dpopKey?: DpopKey) => Promise<EndpointAnswer>
 }
 
-/** Never follows a redirect and never retries: a refresh token or a code may be spent. */
+/**
+ * Never follows a redirect, and repeats nothing but a request whose proof lacks a nonce, which spends nothing: a
+ * refresh token or a code may be spent by any other.
+ */
 export function createClientRequests(options: ReturnType<typeof readTokenClientOptions>): ClientRequests {
   const { dispatcher, timeoutMs } = options
   const found = lazyMetadata(options.metadata)
@@ -33,33 +41,56 @@ export function createClientRequests(options: ReturnType<typeof readTokenClientO
     }
   }
 
+  const nonces = createEndpointNonces()
+
+  async function postOnce(
+    endpoint: string,
+    parameters: RequestParameters,
+    proofHeader: { readonly dpop?: string }
+  ): Promise<EndpointAnswer> {
+    const { metadata, method } = await asClient()
+    const proof = proveClient(options, metadata.issuer, method)
+    const form = new URLSearchParams()
+    for (const [name, value] of Object.entries({ ...parameters, ...proof.parameters })) {
+      if (value !== undefined) form.append(name, value)
+    }
+    const signal = AbortSignal.timeout(timeoutMs)
+    try {
+      const response = await request(endpoint, {
+        method: 'POST',
+        headers: {
+          ...proof.headers,
+          ...proofHeader,
+          accept: 'application/json',
+          'content-type': 'application/x-www-form-urlencoded'
+        },
+        body: form.toString(),
+        signal,
+        ...defined({ dispatcher })
+      })
+      const body = await readBody(response.body, MAX_TOKEN_ANSWER_BYTES, signal)
+      const { 'retry-after': retryAfter, 'dpop-nonce': dpopNonce } = response.headers
+      return { statusCode: response.statusCode, retryAfter, dpopNonce, body }
+    } catch (cause) {
+      throw serverUnavailable(cause)
+    }
+  }
+
   return {
     metadata: async () => (await asClient()).metadata,
-    async post(endpoint, parameters) {
-      const { metadata, method } = await asClient()
-      const proof = proveClient(options, metadata.issuer, method)
-      const form = new URLSearchParams()
-      for (const [name, value] of Object.entries({ ...parameters, ...proof.parameters })) {
-        if (value !== undefined) form.append(name, value)
+    async post(endpoint, parameters, dpopKey) {
+      if (dpopKey === undefined) return await postOnce(endpoint, parameters, {})
+      const postWith = async (nonce: string | undefined): Promise<EndpointAnswer> => {
+        const dpop = dpopKey.prove({ method: 'POST', url: endpoint, ...defined({ nonce }) })
+        return await postOnce(endpoint, parameters, { dpop })
       }
-      const signal = AbortSignal.timeout(timeoutMs)
-      try {
-        const response = await request(endpoint, {
-          method: 'POST',
-          headers: {
-            ...proof.headers,
-            accept: 'application/json',
-            'content-type': 'application/x-www-form-urlencoded'
-          },
-          body: form.toString(),
-          signal,
-          ...defined({ dispatcher })
-        })
-        const body = await readBody(response.body, MAX_TOKEN_ANSWER_BYTES, signal)
-        return { statusCode: response.statusCode, retryAfter: response.headers['retry-after'], body }
-      } catch (cause) {
-        throw serverUnavailable(cause)
-      }
+      const used = nonces.latest(endpoint)
+      const answer = await postWith(used)
+      const nonce = nonces.note(endpoint, answer)
+      if (nonce === undefined || nonce === used || !asksForNonce(answer)) return answer
+      const repeated = await postWith(nonce)
+      nonces.note(endpoint, repeated)
+      return repeated
     }
   }
 }

@@ -6,6 +6,8 @@ import { TokenNotGrantedError, TokenRejectedError, TokenThrottledError, TokenUna
 export interface EndpointAnswer {
   readonly statusCode: number
   readonly retryAfter: string | string[] | undefined
+  /** `DPoP-Nonce`. @see RFC 9449 §8.2 */
+  readonly dpopNonce: string | string[] | undefined
   readonly body: Buffer
 }
 

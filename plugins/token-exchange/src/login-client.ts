@@ -9,6 +9,9 @@ import { parseLoginTokens } from './token-set.ts'
 /** Visible ASCII: it goes into a URL. @see RFC 9126 §2.2 */
 const REQUEST_URI = /^[\x21-\x7e]{1,2048}$/
 
+/** What the keys of sessions sign their proofs with. */
+const PROOF_ALGORITHM = 'ES256'
+
 /**
  * The part of an OpenID Connect login that talks to the issuer: pushes the request where the metadata has an endpoint
  * for that, and redeems the code. It proves itself as {@link createTokenClient} does.
@@ -34,27 +37,31 @@ export function createLoginClient(given: TokenClientOptions): LoginClient {
       return { issuer, clientId, answersNameIssuer, endSessionEndpoint }
     },
     async authorizationUrl(asked) {
-      const { authorizationEndpoint, pushedRequestEndpoint = null } = await metadata()
+      const { authorizationEndpoint, pushedRequestEndpoint = null, dpopAlgorithms } = await metadata()
       if (authorizationEndpoint === null) {
         throw new TokenNotGrantedError({ cause: new Error('The issuer has no authorization endpoint') })
+      }
+      if (asked.dpop_jkt !== undefined && dpopAlgorithms?.includes(PROOF_ALGORITHM) !== true) {
+        throw serverUnavailable(new Error(`The issuer takes no DPoP proofs by ${PROOF_ALGORITHM}`))
       }
       const parameters = { ...asked, client_id: clientId }
       if (pushedRequestEndpoint === null) return withQuery(authorizationEndpoint, parameters)
       const requestUri = await pushRequest(pushedRequestEndpoint, parameters)
       return withQuery(authorizationEndpoint, { client_id: clientId, request_uri: requestUri })
     },
-    async redeem({ code, redirectUri, codeVerifier, connection }) {
+    async redeem({ code, redirectUri, codeVerifier, connection, dpopKey }) {
       const { tokenEndpoint } = await metadata()
-      const answer = await post(tokenEndpoint, {
+      const parameters = {
         grant_type: 'authorization_code',
         code,
         redirect_uri: redirectUri,
         code_verifier: codeVerifier,
         source_address: connection?.sourceAddress,
         user_agent: connection?.userAgent
-      })
+      }
+      const answer = await post(tokenEndpoint, parameters, dpopKey)
       if (answer.statusCode !== 200) throw errorOfAnswer(answer, false, clock())
-      const tokens = parseLoginTokens(answer.body)
+      const tokens = parseLoginTokens(answer.body, { bound: dpopKey !== undefined })
       if (typeof tokens === 'string') throw serverUnavailable(new Error(tokens))
       return tokens
     }

@@ -1,4 +1,4 @@
-import type { TokenClient, TokenSet } from '@sallyport/security-context'
+import type { DpopKey, TokenClient, TokenSet } from '@sallyport/security-context'
 import { createClientRequests, type RequestParameters } from './client-requests.ts'
 import { errorOfAnswer, serverUnavailable } from './endpoint-answer.ts'
 import { TokenNotGrantedError } from './errors.ts'
@@ -11,9 +11,8 @@ const ACCESS_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:access_token'
 
 /**
  * An OAuth 2.0 client for the password, refresh, client credentials and token exchange grants and for revocation.
- * It authenticates as its configuration allows and the metadata names, never follows a redirect and never retries: a
- * refresh
- * token may be spent.
+ * It authenticates as its configuration allows and the metadata names, never follows a redirect and retries nothing
+ * that may have spent a refresh token.
  * @throws `SALLYPORT_TOKEN_OPTIONS_INVALID`; its methods reject with one of the codes of `TokenClientErrorCode`
  */
 export function createTokenClient(given: TokenClientOptions): TokenClient {
@@ -22,12 +21,12 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
   const { metadata, post } = createClientRequests(options)
   const waitForTurn = options.refreshPace === undefined ? null : paceRefreshes(options.refreshPace, options)
 
-  async function grant(parameters: RequestParameters): Promise<TokenSet> {
+  async function grant(parameters: RequestParameters, dpopKey?: DpopKey): Promise<TokenSet> {
     const exchanged = parameters.grant_type === EXCHANGE_GRANT
     const { tokenEndpoint } = await metadata()
-    const answer = await post(tokenEndpoint, parameters)
+    const answer = await post(tokenEndpoint, parameters, dpopKey)
     if (answer.statusCode !== 200) throw errorOfAnswer(answer, exchanged, clock())
-    const tokens = parseTokenSet(answer.body, exchanged)
+    const tokens = parseTokenSet(answer.body, { exchanged, bound: dpopKey !== undefined })
     if (typeof tokens === 'string') throw serverUnavailable(new Error(tokens))
     return tokens
   }
@@ -43,15 +42,16 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
         source_address: connection?.sourceAddress,
         user_agent: connection?.userAgent
       }),
-    async refresh({ refreshToken, scope, connection }) {
+    async refresh({ refreshToken, scope, connection, dpopKey }) {
       await waitForTurn?.()
-      return await grant({
+      const parameters = {
         grant_type: 'refresh_token',
         refresh_token: refreshToken,
         scope,
         source_address: connection?.sourceAddress,
         user_agent: connection?.userAgent
-      })
+      }
+      return await grant(parameters, dpopKey)
     },
     exchange: ({ subjectToken, audience, scope }) =>
       grant({

@@ -13,10 +13,7 @@ export function explanationText({ method, url }: ExplainedRequest, explanation: 
     ['may pass', accessInWords(route.access)],
     ['proven by', strategiesText(route)],
     ...(route.stepUp === null ? [] : [['logged in', stepUpText(route.stepUp)] as const]),
-    ['goes to', `${route.upstream}: ${target}`],
-    ...(route.targets.length === 1 ? [] : [['targets', targetsText(route)] as const]),
-    ...guardLines(route).map((line, place) => [place === 0 ? 'guarded' : '', line] as const),
-    ['credential', credentialText(route.credential)],
+    ...destinationRows(route, target),
     ['request headers', `${route.requestHeaders.pass.join(', ')}${setText(route.requestHeaders.set)}`],
     ['response headers', responseHeadersText(route)],
     ['body', `up to ${route.maxBodyBytes} bytes`],
@@ -25,6 +22,22 @@ export function explanationText({ method, url }: ExplainedRequest, explanation: 
     ['pages', corsText(route.cors)]
   ]
   return `${head}\n${alignedRows(rows.map(([name, text]) => [`  ${name}`, text]))}`
+}
+
+function destinationRows(route: RouteDescription, target: string): ReadonlyArray<readonly [string, string]> {
+  const { compose, upstream, credential, targets } = route
+  if (compose === null) {
+    return [
+      ['goes to', `${upstream}: ${target}`],
+      ...(targets.length === 1 ? [] : [['targets', targetsText(route)] as const]),
+      ...guardLines(route).map((line, place) => [place === 0 ? 'guarded' : '', line] as const),
+      ['credential', credentialText(credential)]
+    ]
+  }
+  return compose.map(part => {
+    const decides = part.decides ? '; what it refuses is the answer' : ''
+    return [`part ${part.name}`, `${part.upstream}: ${part.target}, ${credentialText(part.credential)}${decides}`]
+  })
 }
 
 function setText(names: readonly string[]): string {

@@ -3,7 +3,8 @@ import type { Knex } from 'knex'
 
 const deliveryTables: DomainTables = {
   migrations: namedMigrations('delivery_migrations', {
-    '0001-deliveries': { up: createDeliveries, down: dropDeliveries }
+    '0001-deliveries': { up: createDeliveries, down: dropDeliveries },
+    '0002-customer': { up: addCustomer, down: dropCustomer }
   }),
   grants: { deliveries: ['select', 'insert', 'update'] }
 }
@@ -34,4 +35,13 @@ async function createDeliveries(db: Knex): Promise<void> {
 
 async function dropDeliveries(db: Knex): Promise<void> {
   await db.raw('drop table deliveries')
+}
+
+/** Whose order is delivered; unknown for older deliveries, which no customer sees. */
+async function addCustomer(db: Knex): Promise<void> {
+  await db.raw('alter table deliveries add column customer_id text')
+}
+
+async function dropCustomer(db: Knex): Promise<void> {
+  await db.raw('alter table deliveries drop column customer_id')
 }

@@ -9,6 +9,12 @@ export const mayReadDelivery = allOf(
   anyOf(role('ADMIN'), allOf(role('COURIER'), anyOf(offered, assigned)))
 )
 
+/** Who sees the delivery of an order: whose order it is as well. */
+export const mayReadDeliveryOfOrder = allOf(
+  scope('deliveries:read'),
+  anyOf(role('ADMIN'), allOf(role('CUSTOMER'), owner('customerId')), allOf(role('COURIER'), anyOf(offered, assigned)))
+)
+
 /** Who may read the list at all; {@link mayReadDelivery} decides what is in it. */
 export const mayListDeliveries = allOf(scope('deliveries:read'), role('COURIER', 'ADMIN'))
 

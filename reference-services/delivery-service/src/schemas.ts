@@ -9,13 +9,22 @@ export const DeliveryStateSchema = Type.Union([
   Type.Literal('DELIVERED')
 ])
 
-/** What restaurant-service sends to open a delivery; the ticket's id makes it idempotent. */
+/**
+ * What restaurant-service sends to open a delivery; the ticket's id makes it idempotent. Tickets from before customers
+ * were stored have none.
+ */
 export const NewDeliverySchema = Type.Object(
-  { ticketId: Id, orderId: Id, restaurantId: Id, deliveryAddress: lineOfText(200) },
+  {
+    ticketId: Id,
+    orderId: Id,
+    customerId: Type.Optional(lineOfText(255)),
+    restaurantId: Id,
+    deliveryAddress: lineOfText(200)
+  },
   { additionalProperties: false }
 )
 
-/** A delivery. `courierId` is `null` while it is offered. */
+/** A delivery, without whose order it is. `courierId` is `null` while it is offered. */
 export const DeliverySchema = Type.Object(
   {
     deliveryId: Id,
@@ -38,6 +47,9 @@ export const DeliveryPageSchema = Type.Object(
 
 /** Path parameters of one delivery. */
 export const DeliveryParametersSchema = Type.Object({ deliveryId: Id }, { additionalProperties: false })
+
+/** Path parameters of the delivery of an order. */
+export const DeliveryOfOrderParametersSchema = Type.Object({ orderId: Id }, { additionalProperties: false })
 
 export type NewDelivery = Static<typeof NewDeliverySchema>
 export type DeliveryState = Static<typeof DeliveryStateSchema>

@@ -8,13 +8,15 @@ import { insertDelivery } from './deliveries/delivery-store.ts'
  */
 export async function seedDemo(db: Knex, facts: ServiceDemoFacts): Promise<void> {
   await db.transaction(async trx => {
-    for (const { orderId, ticketId, deliveryId, restaurant, delivery, deliveryAddress, createdAt } of DEMO_ORDERS) {
+    for (const { customer, restaurant, delivery, ...order } of DEMO_ORDERS) {
       if (delivery === null) continue
+      const { orderId, ticketId, deliveryId, deliveryAddress, createdAt } = order
       const courierId = delivery.courier === null ? null : demoSubject(facts, delivery.courier)
       await insertDelivery(trx, {
         deliveryId,
         ticketId,
         orderId,
+        customerId: demoSubject(facts, customer),
         restaurantId: restaurant.restaurantId,
         state: delivery.state,
         courierId,

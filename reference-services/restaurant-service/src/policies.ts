@@ -21,6 +21,9 @@ export const mayManageRestaurant = allOf(scope('restaurants:write'), manager)
 /** Who sees the tickets of a restaurant. */
 export const mayReadTickets = allOf(scope('restaurants:read'), manager)
 
+/** Who sees the ticket of an order: its restaurant, and whose order it is. */
+export const mayReadTicketOfOrder = allOf(scope('restaurants:read'), anyOf(manager, ofTheirOrder))
+
 /** Who opens the ticket of an order: order-service for the customer of the order, and its recovery. */
 export const mayOpenTicket = anyOf(allOf(orderService, ofTheirOrder), orderRecovery)
 

@@ -88,6 +88,9 @@ export const RestaurantParametersSchema = Type.Object({ restaurantId: Id }, { ad
 /** Path parameters of one ticket. */
 export const TicketParametersSchema = Type.Object({ ticketId: Id }, { additionalProperties: false })
 
+/** Path parameters of the ticket of an order. */
+export const TicketOfOrderParametersSchema = Type.Object({ orderId: Id }, { additionalProperties: false })
+
 export type NewMenu = Static<typeof NewMenuSchema>
 export type MenuItem = Static<typeof MenuItemSchema>
 export type NewTicket = Static<typeof NewTicketSchema>

@@ -1,5 +1,9 @@
 import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
-import authentication, { protectedResourceOptions } from '@sallyport/authentication'
+import authentication, {
+  furtherIssuersMistakes,
+  processIssuers,
+  protectedResourceOptions
+} from '@sallyport/authentication'
 import authorization, { allOf, role, scope } from '@sallyport/authorization'
 import type { LiveSettings } from '@sallyport/configuration'
 import idempotency from '@sallyport/idempotency'
@@ -17,6 +21,7 @@ import tokenExchange, { type Upstream } from '@sallyport/token-exchange'
 import type { ServiceCollaborators } from './service-collaborators.ts'
 import { createServiceInstance, type ServiceInstance } from './create-instance.ts'
 import { endUserAddresses } from './end-user-address.ts'
+import { ServiceSettingsError } from './errors.ts'
 import { forwardingTrust } from './forwarding-trust.ts'
 import { openApi, serveOpenApi } from './open-api.ts'
 import type { ServiceSettings } from './settings.ts'
@@ -62,7 +67,9 @@ export async function buildService({
   upstreams,
   routes
 }: ServiceDefinition): Promise<ServiceInstance> {
-  const { db, keys, status, tokenClient, dispatcher, tls, tracing, clock } = collaborators
+  const { db, keys, status, issuerAgent, tokenClient, dispatcher, tls, tracing, clock } = collaborators
+  const mistakes = furtherIssuersMistakes(settings)
+  if (mistakes.length > 0) throw new ServiceSettingsError(mistakes.join('; '))
   const app = createServiceInstance(name, settings, collaborators)
   // One trace through all services: before everything that writes a line or an event.
   if (tracing !== undefined) await app.register(tracing.plugin)
@@ -101,14 +108,12 @@ export async function buildService({
   // Ambiguous requests are refused before anybody interprets them.
   await app.register(secureTransport)
 
-  // Who is calling: a token of our issuer for exactly this service, whose session has not ended.
+  // Who is calling: a token for exactly this service, of our issuer or another that the settings name.
+  const { issuer, clockToleranceSeconds } = settings
   await app.register(authentication, {
-    issuer: settings.issuer,
-    audience: name,
-    keys,
-    clockToleranceSeconds: settings.clockToleranceSeconds,
+    ...processIssuers({ issuer, audience: name, keys, status, clockToleranceSeconds }, settings),
     ...protectedResourceOptions(settings),
-    ...(status !== undefined && { status }),
+    ...(issuerAgent !== undefined && { dispatcher: issuerAgent }),
     ...(clock !== undefined && { clock })
   })
 

@@ -1,6 +1,6 @@
 import { createJwksKeySource, createStatusListSource } from '@sallyport/authentication'
 import type { LiveSettings } from '@sallyport/configuration'
-import { lateKeySource, type ProcessContext } from '@sallyport/service-process'
+import { lateKeySource, openIssuerAgent, type ProcessContext } from '@sallyport/service-process'
 import {
   chooseClientMethod,
   clientSecretSubscriber,
@@ -42,8 +42,9 @@ export async function connectService(
   const status = createStatusListSource({ issuer, keys, allowedUris, pollMs, ...dispatcher })
   closeLater(status.close)
   live.subscribe(intervalSubscriber('statusListPollMs', live, status.reschedule))
+  const issuerAgent = settings.furtherIssuers === undefined ? {} : { issuerAgent: openIssuerAgent(context) }
   const client = { metadata: discovery.get, clientId, ...dispatcher }
   live.subscribe(clientSecretSubscriber({ ...client, current: () => live.current.clientSecret }))
   const tokenClient = createTokenClient({ ...client, clientSecret: () => live.current.clientSecret })
-  return { db, keys, status, tokenClient, tracing, checks, ...dispatcher, ...(tls !== null && { tls }) }
+  return { db, keys, status, tokenClient, tracing, checks, ...dispatcher, ...issuerAgent, ...(tls !== null && { tls }) }
 }

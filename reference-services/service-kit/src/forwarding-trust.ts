@@ -4,6 +4,8 @@ import type { FastifyRequest } from 'fastify'
 
 /** Whom a service believes about what happened before it: where the end user is, and which transaction this is. */
 export interface ForwardingRules {
+  /** The authorization server that these clients are registered at: elsewhere their names mean somebody else. */
+  readonly issuer: string
   /** OAuth clients that call in the name of a user and say so: the edge, and services before this one. */
   readonly forwardingCallers: readonly string[]
   /** Addresses and CIDR blocks that such calls come from. */
@@ -25,11 +27,12 @@ export interface ForwardingTrust {
  * Decides whom to believe. Whoever steals a token of such a client and reaches the service from a trusted address can
  * forge both: without mutual TLS, tokens alone identify hops.
  */
-export function forwardingTrust({ forwardingCallers, trustedProxies }: ForwardingRules): ForwardingTrust {
+export function forwardingTrust({ issuer, forwardingCallers, trustedProxies }: ForwardingRules): ForwardingTrust {
   const trusts = trustedProxyRule(trustedProxies)
 
   function comesFromHop(request: FastifyRequest, client: string | null | undefined): boolean {
-    return typeof client === 'string' && forwardingCallers.includes(client) && trusts(request.raw.socket.remoteAddress)
+    const isNamed = typeof client === 'string' && forwardingCallers.includes(client)
+    return isNamed && request.principal?.issuer === issuer && trusts(request.raw.socket.remoteAddress)
   }
 
   const forwards = (request: FastifyRequest): boolean => comesFromHop(request, request.principal?.actor?.subject)

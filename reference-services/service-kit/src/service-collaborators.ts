@@ -13,6 +13,8 @@ export interface ServiceCollaborators {
   readonly keys: KeySource
   /** Status lists of the issuer. Left out: revocation is not checked. */
   readonly status?: StatusSource
+  /** Carries requests for the keys of further issuers. Default: undici's global one. */
+  readonly issuerAgent?: NonNullable<TokenExchangeOptions['dispatcher']>
   /** Exchanges tokens for calls of other services. */
   readonly tokenClient: TokenClient
   /** Carries calls of other services. Default: undici's global one. */

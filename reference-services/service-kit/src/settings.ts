@@ -1,4 +1,5 @@
 import { auditTrailMistakes, auditTrailSettings } from '@sallyport/audit-log'
+import { furtherIssuersSettings } from '@sallyport/authentication'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { processSettings, type ProcessPorts } from '@sallyport/service-process'
 import Type, { type Static, type TObject } from 'typebox'
@@ -37,6 +38,7 @@ export function serviceSettings(ports: ProcessPorts, callers: readonly string[] 
       demoPrefix: 'demo-',
       description: 'The secret of that client.'
     }),
+    ...furtherIssuersSettings(),
     resource: Type.Optional(
       Type.String({
         format: 'secure-url',

@@ -81,7 +81,9 @@ export interface MeasurementOptions {
   readonly seconds?: number
   /** Names of the candidates, separated by semicolons; left out: all. */
   readonly only?: string
-  /** Folder for CPU profiles of Node's candidates. */
+  /** How far a trail grows. */
+  readonly rows?: number
+  /** Folder for CPU profiles of Node's candidates, and for the plans of the growing trail. */
   readonly profiles?: string
 }
 

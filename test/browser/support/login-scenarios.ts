@@ -176,6 +176,8 @@ export async function playLoginScenarios(
   { asPerson }: Pick<Chromium, 'asPerson'>,
   chosen = Object.keys(LOGIN_SCENARIOS) as readonly LoginScenario[]
 ): Promise<void> {
+  const unknown = Object.keys(at.without).filter(title => !Object.hasOwn(LOGIN_SCENARIOS, title))
+  if (unknown.length > 0) throw new Error(`there is no scenario ${unknown.join(', ')}`)
   for (const title of chosen) {
     const reason = at.without[title]
     await t.test(

@@ -1,5 +1,4 @@
 import type { BrowserContext, Page } from 'playwright-core'
-import type { LoginScenario } from './login-scenarios.ts'
 
 /** A gateway with an issuer behind it, and what a person does at the pages of that issuer. */
 export interface TriedIssuer {
@@ -25,6 +24,6 @@ export interface TriedIssuer {
   readonly endAccess: (page: Page) => Promise<void>
   /** Whether a session was refreshed since {@link endAccess}. */
   readonly isRenewed: (context: BrowserContext) => Promise<boolean>
-  /** What cannot be done here, and why. */
-  readonly without: Partial<Readonly<Record<LoginScenario, string>>>
+  /** Titles of scenarios that cannot be played here, and why. */
+  readonly without: Readonly<Record<string, string>>
 }

@@ -7,6 +7,8 @@ import { waitFor } from './wait-for.ts'
 /** As long as a patient client waits. */
 const PATIENCE_MS = 15_000
 const PAUSE_MS = 15
+/** Until recovery has taken up what was begun, and every client has its answer. */
+const SETTLED_MS = 120_000
 
 /** An answer as a client saw it, or that there was none. */
 export interface SeenAnswer {
@@ -97,6 +99,10 @@ export async function startShopLoad(stack: Stack, random: () => number, clients 
     placed.set(key, String(body['orderId']))
   }
 
+  async function askForEach(keys: string[]): Promise<void> {
+    for (let key = keys.pop(); key !== undefined; key = keys.pop()) await order(key)
+  }
+
   async function step(): Promise<void> {
     const choice = random()
     if (choice < 0.5) await order(`drill-${run}-${++state.keys}`)
@@ -132,10 +138,12 @@ export async function startShopLoad(stack: Stack, random: () => number, clients 
     stop: async () => {
       state.stopped = true
       await Promise.all(running)
-      await waitFor('every order is answered', async () => {
-        for (const key of unknown) await order(key)
+      const askAgain = async (): Promise<boolean> => {
+        const keys = [...unknown]
+        await Promise.all(Array.from({ length: clients }, () => askForEach(keys)))
         return unknown.size === 0
-      })
+      }
+      await waitFor('every order is answered', askAgain, SETTLED_MS)
       await agent.close()
     }
   }

@@ -26,6 +26,54 @@ t.test('records that arrive during an insert go together in the next', async t =
   await Promise.all(all)
 })
 
+t.test('many records that wait go beside the insert under way, and no third insert beside the two', async t => {
+  const batches: number[] = []
+  const gates: (() => void)[] = []
+  const { write } = createBatchWriter({
+    ...BOUNDS,
+    insert: async records => {
+      batches.push(records.length)
+      await new Promise<void>(resolve => {
+        gates.push(resolve)
+      })
+    }
+  })
+  const many = async (count: number): Promise<unknown> =>
+    Promise.all(Array.from({ length: count }, async () => write([record('a')])))
+  const first = many(16)
+  await new Promise(setImmediate)
+  t.same(batches, [1], 'fifteen are not worth a second insert')
+  const second = many(5)
+  await new Promise(setImmediate)
+  t.same(batches, [1, 20])
+  const third = many(40)
+  await new Promise(setImmediate)
+  t.same(batches, [1, 20], 'two at a time')
+  gates[0]?.()
+  await new Promise(setImmediate)
+  await new Promise(setImmediate)
+  t.same(batches, [1, 20, 40])
+  for (const open of gates) open()
+  await Promise.all([first, second, third])
+})
+
+t.test('what the answers to a batch cause goes into the next one together', async t => {
+  const batches: number[] = []
+  const { write } = createBatchWriter({
+    ...BOUNDS,
+    insert: async records => {
+      batches.push(records.length)
+      await new Promise(setImmediate)
+    }
+  })
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      for (let row = 0; row < 3; row++) await write([record('a')])
+    })
+  )
+  t.same(batches, [1, 8, 8, 7])
+})
+
 t.test('a record that cannot be inserted fails its own request only', async t => {
   const written: string[] = []
   const { write } = createBatchWriter({

@@ -47,3 +47,51 @@ t.test('pruning an empty trail, or before anything is sealed, removes nothing', 
   t.same(await pruneAudit(pruner, { before: new Date(Date.now() + 1000) }), { removed: 0, throughSequence: 0 })
   t.equal((await db('audit_events')).length, 1)
 })
+
+t.test('rows are kept by the retention of their class, and what is left verifies each time', async t => {
+  const { app: db, pruner } = await auditDatabase(t)
+  let day = 1
+  const app = await buildApp(t, { db, clock: () => Date.UTC(2026, 0, day) }, () => {})
+  const actions = ['order.create', 'session.login', 'order.read', 'order.create', 'session_x.end', 'order.read']
+  for (const action of actions) {
+    await app.auditSink.write({ action, outcome: 'success' })
+    day++
+  }
+  await sealNow(db)
+  const left = async (): Promise<unknown[]> =>
+    (await db('audit_events').whereNot({ action: 'audit.prune' }).orderBy('occurred_at')).map(row => row.action)
+  const dayOf = (number: number): Date => new Date(Date.UTC(2026, 0, number))
+  const classes = [
+    { actions: ['session.*'], before: dayOf(1) },
+    { actions: ['*.read'], before: dayOf(7) }
+  ]
+  t.same(await pruneAudit(pruner, { before: dayOf(5), classes }), { removed: 4, throughSequence: 6 })
+  t.same(await left(), ['session.login', 'session_x.end'], 'a class that is kept longer, and what is too young')
+  t.same(
+    (await db('audit_prunings').orderBy('first_sequence')).map(row => [row.first_sequence, row.through_sequence]),
+    [
+      ['1', '1'],
+      ['3', '4'],
+      ['6', '6']
+    ],
+    'a mark for each range without a hole'
+  )
+  t.match(await verifyChain(db), { ok: true })
+  t.match(await pruneAudit(pruner, { before: dayOf(5), classes }), { removed: 0 }, 'again removes nothing')
+  await sealNow(db)
+  t.match(await pruneAudit(pruner, { before: dayOf(5) }), { removed: 1 }, 'what was kept goes by a later pruning')
+  t.same(await left(), ['session_x.end'])
+  t.match(await verifyChain(db), { ok: true })
+})
+
+t.test('a class stops at the first row that is too young for it, however old the next claims to be', async t => {
+  const { app: db, pruner } = await auditDatabase(t)
+  let day = 1
+  const app = await buildApp(t, { db, clock: () => Date.UTC(2026, 0, day) }, () => {})
+  for (day of [1, 9, 2]) {
+    await app.auditSink.write({ action: 'order.read', outcome: 'success' })
+    await sealNow(db)
+  }
+  const classes = [{ actions: ['*.read'], before: new Date(Date.UTC(2026, 0, 5)) }]
+  t.match(await pruneAudit(pruner, { before: new Date(Date.UTC(2026, 0, 1)), classes }), { removed: 1 })
+})

@@ -73,7 +73,8 @@ t.test('the migrations have fixed names and can be taken back', async t => {
     '0006-audit-asked-by-indexes',
     '0007-audit-checkpoints',
     '0008-audit-record-version-3',
-    '0009-audit-holds'
+    '0009-audit-holds',
+    '0011-audit-rare-indexes'
   ])
   await superuser.migrate.rollback({ migrationSource: source, tableName }, true)
   t.equal(await superuser.schema.hasTable('audit_events'), false)
@@ -83,7 +84,12 @@ t.test('the migrations have fixed names and can be taken back', async t => {
 
 t.test('what an operator asks by has an index', async t => {
   const { superuser } = await auditDatabase(t)
-  for (const column of ['request_id', 'trace_id', 'txn', 'session_id', 'client_id', 'subject']) {
+  const rare = await superuser.transaction(async trx => {
+    await trx.raw('set local enable_seqscan = off')
+    return trx.raw<{ rows: object[] }>("explain select * from audit_events where outcome = 'denied'")
+  })
+  t.match(JSON.stringify(rare.rows), /audit_events_outcome/, 'outcome, where it is not success')
+  for (const column of ['request_id', 'trace_id', 'txn', 'session_id', 'client_id', 'subject', 'action', 'reason']) {
     const plan = await superuser.transaction(async trx => {
       await trx.raw('set local enable_seqscan = off')
       return trx.raw<{ rows: object[] }>(`explain select * from audit_events where ${column} = 'x'`)

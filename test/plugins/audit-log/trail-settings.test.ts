@@ -88,6 +88,7 @@ for (const [what, settings, mistake] of [
     { auditAnchorToken: 'a-token-of-the-anchor' },
     /auditAnchorToken: needs auditAnchorUrl/
   ],
+  ['authorities without an anchor', { auditAnchorCaPath: '/ca.pem' }, /auditAnchorCaPath: needs auditAnchorUrl/],
   ['a former key that is none', { auditFormerCheckpointKeys: ['x'] }, /auditFormerCheckpointKeys: 1 are no text/],
   [
     'readiness without a verifier',

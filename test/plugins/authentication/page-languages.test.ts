@@ -3,7 +3,7 @@ import { memorySessionStore } from '@sallyport/authentication/session-stores'
 import t from 'tap'
 import { AUTHENTICATION_TEXTS } from '../../../plugins/authentication/src/pages/authentication-texts.ts'
 import { pageWordMistakes } from '../../support/page-words.ts'
-import { buildLoginApp, goThroughLogin, NAVIGATION } from '../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, NAVIGATION } from '../../support/login-app.ts'
 
 const KOREAN = { 'accept-language': 'ko-KR,ko;q=0.9,en;q=0.8' }
 const SAFARI = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1'

@@ -1,5 +1,5 @@
 // The time that is left of a request limits what it waits for at the database, with a real PostgreSQL.
-import securityContext, { requestDeadlines } from '@sallyport/security-context'
+import securityContext, { outsideRequests, requestDeadlines } from '@sallyport/security-context'
 import { connectDatabase } from '@sallyport/service-process'
 import { faultProxy, type FaultProxy } from '@sallyport/testing'
 import Fastify from 'fastify'
@@ -7,11 +7,12 @@ import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { testDatabase } from '../../support/database.ts'
 
-/** Of the pool; a test that waited for it would take as long. */
-const LIMIT_MS = 20_000
 const TIME_MS = 100
-/** The least that a statement has is a fifth of the limit. */
+/** Of the pool; the least that a statement has is a fifth of it. */
 const SMALL_LIMIT_MS = 1000
+const LIMIT_MS = 2000
+/** Later than a statement of {@link LIMIT_MS} is cut, and sooner than a silent connection is. */
+const HELD_MS = 900
 
 interface Asked {
   /** Runs `work` in a request that has so much time, `null` for any; what it rejects with is the answer. */
@@ -57,6 +58,8 @@ t.test('a transaction tells the server what is left of the time of its request',
   t.match(await within(700, db => db.transaction(limitOf)), /^[4-7]\d\dms$/)
   t.equal(await within(1, db => db.transaction(limitOf)), '200ms', 'what was begun can still be stored')
   t.equal(await within(null, limitOf), '1s', 'and only for this transaction')
+  const shared = await within(1, async db => await outsideRequests(() => db.transaction(limitOf)))
+  t.equal(shared, '1s', 'what belongs to several requests has the limit of the pool')
   await t.rejects(
     within(TIME_MS, db => db.transaction(trx => trx.raw('select pg_sleep(60)'))),
     { code: '57014' },
@@ -97,8 +100,7 @@ t.test('a COMMIT that was sent is waited for, whatever time is left', async t =>
     await db.transaction(async trx => {
       await trx('things').insert({ thing: 'one' })
       proxy.set('hold')
-      // Later than everything else is cut.
-      sent = new Promise(resolve => setTimeout(resolve, SMALL_LIMIT_MS / 2))
+      sent = new Promise(resolve => setTimeout(resolve, HELD_MS))
     })
   })
   while (proxy.strikes() === 0) await new Promise(resolve => setTimeout(resolve, 5))

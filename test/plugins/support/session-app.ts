@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto'
 import authentication, { sessionRoutes, type AuthenticationOptions } from '@sallyport/authentication'
 import securityContext, { problemDetails, type SecurityEvent, type SessionDirectory } from '@sallyport/security-context'
 import tokenExchange from '@sallyport/token-exchange'
-import Fastify, { type FastifyInstance, type InjectOptions, type LightMyRequestResponse } from 'fastify'
+import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
+import { Browser, key } from '../../support/app-browser.ts'
 import { FakeIssuer } from './fake-issuer.ts'
+
+export { Browser, key } from '../../support/app-browser.ts'
 
 type SessionOptions = NonNullable<AuthenticationOptions['session']>
 type BasicOptions = NonNullable<AuthenticationOptions['basic']>
@@ -25,9 +27,6 @@ export interface TestApp {
   readonly events: () => readonly string[]
   readonly details: () => readonly SecurityEvent[]
 }
-
-/** A sealing key from a word; real ones are random. */
-export const key = (id: string): { id: string; key: Buffer } => ({ id, key: createHash('sha256').update(id).digest() })
 
 /** An app with the authentication plugin, the session routes and two routes of its own. */
 export async function buildApp(
@@ -80,48 +79,6 @@ export async function buildApp(
     issuer,
     details: () => last,
     events: () => last.map(({ stage, outcome, reason }) => `${stage}/${outcome}/${reason}`)
-  }
-}
-
-/** Keeps cookies as a browser does. */
-export class Browser {
-  readonly cookies = new Map<string, string>()
-  readonly headers: Record<string, string>
-  readonly #app: FastifyInstance
-
-  constructor(
-    app: FastifyInstance,
-    headers: Record<string, string> = { 'sec-fetch-site': 'same-origin', 'user-agent': 'Test browser' }
-  ) {
-    this.#app = app
-    this.headers = headers
-  }
-
-  cookieHeader(): string {
-    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-  }
-
-  async send(options: InjectOptions): Promise<LightMyRequestResponse> {
-    const cookie = this.cookieHeader()
-    const response = await this.#app.inject({
-      ...options,
-      headers: { ...this.headers, ...(cookie === '' ? {} : { cookie }), ...options.headers }
-    })
-    for (const { name, value, maxAge } of response.cookies) {
-      if (maxAge === 0) this.cookies.delete(name)
-      else this.cookies.set(name, value)
-    }
-    return response
-  }
-
-  async get(url: string, headers: Record<string, string> = {}): Promise<LightMyRequestResponse> {
-    return await this.send({ method: 'GET', url, headers })
-  }
-
-  async logIn(
-    payload: Record<string, unknown> = { username: 'customer1', password: 'pass:word' }
-  ): Promise<LightMyRequestResponse> {
-    return await this.send({ method: 'POST', url: '/login', payload })
   }
 }
 

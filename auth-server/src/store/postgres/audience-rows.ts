@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { AudienceStore } from '../contract.ts'
 import type { Audience } from '../records.ts'
+import { groupReads } from './group-reads.ts'
 import { millisecondsOrNull, timeOrNull } from './time.ts'
 
 /** Any number: what holds it is that all instances use the same. */
@@ -23,13 +24,19 @@ const audienceRow = ({ disabledAtMs, ...audience }: Audience): Record<string, un
   disabled_at: timeOrNull(disabledAtMs)
 })
 
+const BY_NAME = 'select * from audiences where name = any(?)'
+
 /** Audiences on PostgreSQL. */
 export function audienceStore(db: Knex): AudienceStore {
+  const find = groupReads(db, async (names: readonly string[]) => {
+    const { rows } = await db
+      .raw<{ rows: AudienceRow[] }>(BY_NAME, [[...new Set(names)]])
+      .options({ name: 'sallyport-audiences' })
+    const found = new Map(rows.map(row => [row.name, audienceFromRow(row)]))
+    return (name: string) => found.get(name) ?? null
+  })
   return {
-    find: async name => {
-      const row = await db<AudienceRow>('audiences').where({ name }).first()
-      return row === undefined ? null : audienceFromRow(row)
-    },
+    find,
     create: async audience => {
       const inserted = await db('audiences').insert(audienceRow(audience)).onConflict('name').ignore().returning('name')
       return inserted.length > 0

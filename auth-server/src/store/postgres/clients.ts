@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import { CLIENT_FIELD_LIST } from '../client-fields.ts'
 import type { ClientStore } from '../contract.ts'
 import type { Client, ClientRegistration, ClientSecret } from '../records.ts'
+import { groupReads } from './group-reads.ts'
 import { millisecondsOrNull, timeOf, timeOrNull } from './time.ts'
 
 /** What a client is read as: the fields under their own names, and the columns that are no fields. */
@@ -18,25 +19,33 @@ interface SecretRow {
   readonly secret_expires_at: Date | null
 }
 
+interface RegisteredRow {
+  readonly client: Client
+  readonly secrets: readonly ClientSecret[]
+}
+
 const FIELD_COLUMNS = CLIENT_FIELD_LIST.map(({ name, column }) => `clients.${column} as "${name}"`)
 const KEPT_COLUMNS = ['status_list_id', 'status_index', 'version', 'disabled_at'].map(column => `clients.${column}`)
 const SELECTED = [...FIELD_COLUMNS, ...KEPT_COLUMNS].join(', ')
 
 const WITH_SECRETS = `select ${SELECTED}, client_secrets.id as secret_id, client_secrets.hash as secret_hash,
   client_secrets.expires_at as secret_expires_at
-  from clients left join client_secrets on client_secrets.client_id = clients.id where clients.id = ? order by client_secrets.created_at desc`
+  from clients left join client_secrets on client_secrets.client_id = clients.id where clients.id = any(?) order by client_secrets.created_at desc`
 
 /** Clients and their secrets on PostgreSQL. */
 export function clientStore(db: Knex): ClientStore {
+  const findWithSecrets = groupReads(db, async (ids: readonly string[]) => {
+    const { rows } = await db
+      .raw<{ rows: Array<ClientRow & SecretRow> }>(WITH_SECRETS, [[...new Set(ids)]])
+      .options({ name: 'sallyport-clients-with-secrets' })
+    const found = new Map([...Map.groupBy(rows, ({ id }) => id)].map(([id, own]) => [id, registeredOf(own)]))
+    return (id: string) => found.get(id) ?? null
+  })
   return {
-    find: async id => clientOrNull(await rows(db).where({ id }).first()),
+    find: async id => (await findWithSecrets(id))?.client ?? null,
     lockForUse: async id => clientOrNull(await rows(db).where({ id }).forShare().first()),
     lockForChange: async id => clientOrNull(await rows(db).where({ id }).forNoKeyUpdate().first()),
-    findWithSecrets: async id => {
-      const { rows } = await db.raw<{ rows: Array<ClientRow & SecretRow> }>(WITH_SECRETS, [id])
-      const [first] = rows.map(({ secret_id: _id, secret_hash: _hash, secret_expires_at: _end, ...client }) => client)
-      return first === undefined ? null : { client: clientFromRow(first), secrets: rows.flatMap(secretFromRow) }
-    },
+    findWithSecrets,
     create: async (client, nowMs) => {
       const inserted = await db('clients')
         .insert({ ...clientRow(client), created_at: timeOf(nowMs) })
@@ -83,6 +92,11 @@ export function clientStore(db: Knex): ClientStore {
 
 const rows = (db: Knex): Knex.QueryBuilder<ClientRow, ClientRow[]> =>
   db<ClientRow>('clients').select<ClientRow[]>(db.raw(SELECTED))
+
+function registeredOf(rows: ReadonlyArray<ClientRow & SecretRow>): RegisteredRow | null {
+  const [first] = rows.map(({ secret_id: _id, secret_hash: _hash, secret_expires_at: _end, ...client }) => client)
+  return first === undefined ? null : { client: clientFromRow(first), secrets: rows.flatMap(secretFromRow) }
+}
 
 const clientOrNull = (row: ClientRow | undefined): Client | null => (row === undefined ? null : clientFromRow(row))
 

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { ScopeStore } from '../contract.ts'
 import type { Scope } from '../records.ts'
+import { groupReads } from './group-reads.ts'
 import { millisecondsOrNull, timeOrNull } from './time.ts'
 
 interface ScopeRow {
@@ -25,10 +26,19 @@ const scopeRow = ({ requiredRole, disabledAtMs, descriptions, ...scope }: Scope)
   disabled_at: timeOrNull(disabledAtMs)
 })
 
+const OF_AUDIENCES = 'select * from scopes where audience = any(?) order by name'
+
 /** Scopes on PostgreSQL. */
 export function scopeStore(db: Knex): ScopeStore {
+  const ofAudience = groupReads(db, async (audiences: readonly string[]) => {
+    const { rows } = await db
+      .raw<{ rows: ScopeRow[] }>(OF_AUDIENCES, [[...new Set(audiences)]])
+      .options({ name: 'sallyport-scopes-of-audiences' })
+    const found = Map.groupBy(rows.map(scopeFromRow), ({ audience }) => audience)
+    return (audience: string) => found.get(audience) ?? []
+  })
   return {
-    ofAudience: async audience => (await db<ScopeRow>('scopes').where({ audience }).orderBy('name')).map(scopeFromRow),
+    ofAudience,
     find: async ({ name, audience }) => {
       const row = await db<ScopeRow>('scopes').where({ name, audience }).first()
       return row === undefined ? null : scopeFromRow(row)

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { Rotation, SessionSelector, SessionFamilyStore } from '../contract.ts'
 import type { RefreshToken, UserSession } from '../records.ts'
+import { groupReads } from './group-reads.ts'
 import { sessionOf, sessionRowOf, type SessionRow } from './session-rows.ts'
 import { millisecondsOrNull, timeOf } from './time.ts'
 import { USER_COLUMNS, userOf, type UserRow } from './users.ts'
@@ -14,14 +15,14 @@ interface RefreshTokenRow {
 
 // One statement, so one snapshot: the roles of a user and the status position of the session never come from different
 // moments.
-const SESSION = `select sessions.*, ${USER_COLUMNS} from sessions join users on users.id = sessions.user_id where sessions.id = ?::uuid`
+const SESSION = `select sessions.*, ${USER_COLUMNS} from sessions join users on users.id = sessions.user_id where sessions.id = any(?::uuid[])`
 
 const BY_REFRESH_TOKEN = `select sessions.*, ${USER_COLUMNS}, token.hash, token.successor_sealed, token.used_at, successor.used_at as successor_used_at
   from refresh_tokens token
   join sessions on sessions.id = token.session_id
   join users on users.id = sessions.user_id
   left join refresh_tokens successor on successor.hash = token.successor_hash
-  where token.hash = :hash`
+  where token.hash = any(?)`
 
 // The update waits for a concurrent one of the same row and then looks again: the second finds a successor and changes
 // nothing.
@@ -46,20 +47,28 @@ const NOTE_LATE_REPEAT = `update sessions set late_repeat_hash = token.hash from
 
 /** Sessions and their refresh tokens on PostgreSQL. */
 export function sessionStore(db: Knex): SessionFamilyStore {
+  const find = groupReads(db, async (ids: readonly string[]) => {
+    const { rows } = await db
+      .raw<{ rows: Array<SessionRow & UserRow> }>(SESSION, [[...new Set(ids)]])
+      .options({ name: 'sallyport-sessions' })
+    const found = new Map(rows.map(row => [row.id, userSessionOf(row)]))
+    return (id: string) => found.get(id.toLowerCase()) ?? null
+  })
+  const findByRefreshToken = groupReads(db, async (hashes: readonly Buffer[]) => {
+    const { rows } = await db
+      .raw<{ rows: Array<SessionRow & UserRow & RefreshTokenRow> }>(BY_REFRESH_TOKEN, [[...hashes]])
+      .options({ name: 'sallyport-refresh-tokens' })
+    const found = new Map(rows.map(row => [row.hash.toString('latin1'), refreshTokenOf(row)]))
+    return (hash: Buffer) => found.get(hash.toString('latin1')) ?? null
+  })
   return {
+    find,
+    findByRefreshToken,
     create: async (session, refreshTokenHash) => {
       // One statement: both rows or none.
       await db('refresh_tokens')
         .with('created', db('sessions').insert(sessionRowOf(session)))
         .insert({ hash: refreshTokenHash, session_id: session.id, created_at: timeOf(session.createdAtMs) })
-    },
-    find: async id => {
-      const { rows } = await db.raw<{ rows: Array<SessionRow & UserRow> }>(SESSION, [id])
-      return rows[0] === undefined ? null : userSessionOf(rows[0])
-    },
-    findByRefreshToken: async hash => {
-      const { rows } = await db.raw<{ rows: Array<SessionRow & UserRow & RefreshTokenRow> }>(BY_REFRESH_TOKEN, { hash })
-      return rows[0] === undefined ? null : refreshTokenOf(rows[0])
     },
     rotate: async rotation => {
       const { rows } = await db.raw<{ rows: unknown[] }>(ROTATE, rotationBindings(rotation))

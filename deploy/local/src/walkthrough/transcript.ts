@@ -23,7 +23,9 @@ export interface CallAnswer {
 /** A check of the walkthrough failed. */
 export class WalkthroughError extends Error {}
 
-const SECRET_MEMBERS = /^(accessToken|refreshToken|access_token|refresh_token|password)$/
+const SECRET_MEMBERS = /^(accessToken|refreshToken|access_token|refresh_token|password|interaction|csrf)$/
+/** Parameters of URLs that are good for something while they are new. */
+const SECRET_PARAMETERS = /([?&](?:code|state|request_uri|id_token_hint)=)([\w%.:-]{12})[\w%.:-]+/g
 const SHOWN_RESPONSE_HEADERS = ['content-type', 'www-authenticate', 'set-cookie', 'location', 'retry-after']
 
 /** Sends requests, checks answers, and writes both as a readable transcript with shortened secrets. */
@@ -50,7 +52,7 @@ export class Transcript {
   async call(call: Call): Promise<CallAnswer> {
     const method = call.method ?? 'GET'
     const headers = { ...call.headers, ...contentType(call) }
-    this.#write(`\n> ${method} ${call.url}`)
+    this.#write(`\n> ${method} ${shortenAddress(call.url)}`)
     for (const [name, value] of Object.entries(headers)) this.#write(`> ${name}: ${shortenHeader(name, value)}`)
     if (call.json !== undefined) this.#write(`> ${transcriptText(call.json)}`)
     if (call.form !== undefined) this.#write(`> ${transcriptText(call.form)}`)
@@ -65,7 +67,7 @@ export class Transcript {
     for (const name of SHOWN_RESPONSE_HEADERS) {
       for (const value of [answer.headers[name] ?? []].flat()) this.#write(`< ${name}: ${shortenHeader(name, value)}`)
     }
-    if (answer.body !== null) this.#write(`< ${transcriptText(answer.body)}`)
+    if (answer.body !== null) this.#write(`< ${pageTitle(answer) ?? transcriptText(answer.body)}`)
     return answer
   }
 
@@ -91,7 +93,16 @@ function parseAnswer(text: string, type: string | string[] | undefined): unknown
   return String(type).includes('json') ? JSON.parse(text) : text
 }
 
+const shortenAddress = (url: string): string => url.replace(SECRET_PARAMETERS, '$1$2…')
+
+/** Of a page for people; `null` for every other body. */
+function pageTitle({ body }: CallAnswer): string | null {
+  const [, title] = typeof body === 'string' ? (/<title>([^<]*)<\/title>/.exec(body) ?? []) : []
+  return title === undefined ? null : `a page: ${title}`
+}
+
 function shortenHeader(name: string, value: string): string {
+  if (name === 'location') return shortenAddress(value)
   return /^(authorization|cookie|set-cookie)$/.test(name)
     ? value.replace(/((?:Basic|Bearer) |=)([\w+/=.~-]{16})[\w+/=.~-]+/g, '$1$2…')
     : value

@@ -1,5 +1,6 @@
 import { open, readFile } from 'node:fs/promises'
-import { errorCode, isLoopback } from '@sallyport/security-context/mechanics'
+import { errorCode } from '@sallyport/security-context/mechanics'
+import { askElsewhere, isSafeAddress, textOfAnswer } from '../ask-elsewhere.ts'
 
 /** A place outside the database that keeps checkpoints and never forgets one. */
 export interface CheckpointAnchor {
@@ -58,49 +59,46 @@ function noteOfLine(line: string): string | null {
   }
 }
 
-/** Collaborators and limits of {@link httpsAnchor}. */
+/** What {@link httpsAnchor} says, whom it believes and how long it waits. */
 export interface HttpsAnchorOptions {
   /** Goes with each request, for example `{ authorization: 'Bearer …' }`. */
   readonly headers?: Readonly<Record<string, string>>
   /** Limit of each request, in ms. Default 10000. */
   readonly timeoutMs?: number
-  /** Default: `fetch` of Node. */
-  readonly fetch?: typeof fetch
+  /** PEM of the authorities that vouch for the anchor. Default: those that Node trusts. */
+  readonly ca?: string
 }
 
 /** A checkpoint is some hundred characters; a longer answer is none. */
-const MAX_NOTE_CHARACTERS = 65_536
+const MOST_NOTE_BYTES = 65_536
 
 /**
  * An anchor behind HTTPS: `POST` adds a checkpoint as `text/plain`, any 2xx says that it is kept; `GET` answers with
- * the last one, 404 when there is none. Redirects are not followed.
+ * the last one, 404 when there is none. Its certificate is always verified, and redirects are not followed.
  * @throws {TypeError} for a URL that is not HTTPS, other than one of this machine
  */
 export function httpsAnchor(url: string, options: HttpsAnchorOptions = {}): CheckpointAnchor {
-  const { headers = {}, timeoutMs = 10_000, fetch: send = fetch } = options
-  const { protocol, hostname, origin } = new URL(url)
-  const isSafe = protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
-  if (!isSafe) throw new TypeError('an anchor needs HTTPS')
-  const ask = async (more: RequestInit): Promise<Response> =>
-    await send(url, { ...more, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
+  const { headers = {}, timeoutMs = 10_000, ca } = options
+  if (!isSafeAddress(url)) throw new TypeError('an anchor needs HTTPS')
+  /** `null`: there is none. */
+  async function ask(method: 'GET' | 'POST', note?: string): Promise<string | null> {
+    const signal = AbortSignal.timeout(timeoutMs)
+    const sent =
+      note === undefined
+        ? { headers }
+        : { headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' }, body: note }
+    const answer = await askElsewhere(url, { method, signal, ca, ...sent })
+    const status = answer.statusCode ?? 0
+    const text = await textOfAnswer(answer, MOST_NOTE_BYTES)
+    if (method === 'GET' && status === 404) return null
+    if (status < 200 || status > 299) throw new Error(`the anchor answered ${status}`)
+    return text
+  }
   return {
-    name: origin,
-    latest: async () => {
-      const answer = await ask({ headers })
-      if (answer.status === 404) return null
-      if (!answer.ok) throw new Error(`the anchor answered ${answer.status}`)
-      const note = await answer.text()
-      if (note.length > MAX_NOTE_CHARACTERS) throw new Error('the answer of the anchor is too long')
-      return note
-    },
+    name: new URL(url).origin,
+    latest: async () => await ask('GET'),
     add: async note => {
-      const answer = await ask({
-        method: 'POST',
-        headers: { ...headers, 'content-type': 'text/plain; charset=utf-8' },
-        body: note
-      })
-      await answer.body?.cancel()
-      if (!answer.ok) throw new Error(`the anchor answered ${answer.status}`)
+      await ask('POST', note)
     }
   }
 }

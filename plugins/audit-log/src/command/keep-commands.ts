@@ -7,7 +7,7 @@ import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from '../checkpo
 import { sealsRoot } from '../checkpoint/prove-event.ts'
 import { checkpointKeys } from '../checkpoint/checkpoint-options.ts'
 import { exportTrail, verifyExport, type ExportOptions } from '../export-trail.ts'
-import { pruneAudit } from '../prune.ts'
+import { pruneAudit, type RetentionClass } from '../prune.ts'
 import { parseAuditQuery } from '../query.ts'
 import { readHead, type AuditHead } from '../seal-pending.ts'
 import { verifyChain } from '../verify-chain.ts'
@@ -144,17 +144,48 @@ async function* exportedText(db: Knex, asked: ExportOptions, terminal: AuditTerm
   showProgress('')
 }
 
-/** `prune`: removes rows before a time; needs the role of the pruner. */
+/** `prune`: removes rows before a time, each class before its own; needs the role of the pruner. */
 export async function pruneTrail(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
   if (typeof options.before !== 'string') throw new AuditUsageError('--before is missing')
-  const { until: before } = parseAuditQuery({ until: options.before })
-  if (before === undefined) throw new AuditUsageError('--before is not a time')
-  const { removed, throughSequence } = await pruneAudit(db, { before, process: COMMAND_PROCESS, timeoutMs: 60_000 })
+  const nowMs = Date.now()
+  const retention = {
+    before: pruneTime(options.before, nowMs, '--before'),
+    classes: typeof options.classes === 'string' ? retentionClasses(options.classes, nowMs) : []
+  }
+  const { removed, throughSequence } = await pruneAudit(db, {
+    ...retention,
+    process: COMMAND_PROCESS,
+    timeoutMs: 60_000
+  })
   const said = `${removed} rows removed; pruned through ${throughSequence}`
   await terminal.out(
     options.json === true ? `${visibleJson({ removed, throughSequence })}\n` : `${visibleText(said)}\n`
   )
   return EXIT.done
+}
+
+const PRUNE_DAY_MS = 86_400_000
+const MAX_PRUNE_DAYS = 36_500
+
+/** A time, or days before now: `365d`, for jobs. */
+function pruneTime(text: string, nowMs: number, flag: string): Date {
+  const [, days] = /^(\d{1,5})d$/.exec(text) ?? []
+  if (days !== undefined && Number(days) <= MAX_PRUNE_DAYS) return new Date(nowMs - Number(days) * PRUNE_DAY_MS)
+  const { until } = parseAuditQuery({ until: text })
+  if (until === undefined) throw new AuditUsageError(`${flag} is not a time`)
+  return until
+}
+
+/** `session.*,token.*=730d;*.read=90d` */
+function retentionClasses(text: string, nowMs: number): RetentionClass[] {
+  return text.split(';').map(part => {
+    const [actions = '', before = '', ...more] = part.split('=').map(each => each.trim())
+    const names = actions.split(',').map(each => each.trim())
+    if (before === '' || more.length > 0 || names.some(name => !/^[\w.*-]{1,100}$/.test(name))) {
+      throw new AuditUsageError('--classes is not <action>,<action>=<time>;…')
+    }
+    return { actions: names, before: pruneTime(before, nowMs, '--classes') }
+  })
 }
 
 const headText = ({ sequence, chainHash }: AuditHead): string => `${sequence}:${chainHash}`

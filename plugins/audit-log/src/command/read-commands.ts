@@ -20,7 +20,7 @@ const PAGE_ROWS = 500
 const TAIL_INTERVAL_MS = 1000
 
 /** The members of a query that the flags of a call make; the flags of a range are named as in the query. */
-function askedFor(options: CommandOptions): Readonly<Record<string, string | boolean | undefined>> {
+export function askedFor(options: CommandOptions): Readonly<Record<string, string | boolean | undefined>> {
   const named = Object.entries(options).map(([flag, value]) => [FILTER_FLAGS.get(flag) ?? flag, value] as const)
   return Object.fromEntries(
     named.filter(([name]) => ['from', 'until', 'order', 'after', ...FILTER_NAMES].some(each => each === name))

@@ -3,6 +3,7 @@ import { errorCode, messageWithCause } from '@sallyport/security-context/mechani
 import type { Knex } from 'knex'
 import { visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import { searchAtGateway, tailAtGateway } from './gateway-commands.ts'
 import { holdRows } from './hold-command.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { eraseAgain, eraseFromTrail, rewrapTrailKeys } from './erase-commands.ts'
@@ -43,22 +44,38 @@ const RANGE: CommandFlags = {
   ...Object.fromEntries([...FILTER_FLAGS.keys()].map(name => [name, textFlag]))
 }
 const PERSONAL: CommandFlags = { personal: plainFlag, name: textFlag, 'source-address': textFlag }
+/** With it a command asks the gateway, which asks all processes. */
+const ASK_GATEWAY: CommandFlags = { gateway: textFlag, ca: textFlag }
 const FILTERS = '[--from <time>] [--until <time>] [--<field> <value>]…'
 
 const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   search: {
-    usage: `search ${FILTERS} [--order oldest] [--limit <rows> | --all] [--after <sequence>] [--personal …]`,
+    usage: `search ${FILTERS} [--order oldest] [--limit <rows> | --all] [--after <sequence>] [--personal … | --gateway <url> [--ca <file>]]`,
     help:
       `Shows rows, the newest first. Fields: ${[...FILTER_FLAGS.keys()].join(', ')}. With --personal also names, ` +
-      'addresses and programs, and the fields name and source-address.',
-    options: { ...RANGE, order: textFlag, limit: textFlag, all: plainFlag, after: textFlag, ...PERSONAL },
-    run: (openDb, options, terminal, environment) => searchTrail(openDb(), options, terminal, environment)
+      'addresses and programs, and the fields name and source-address. With --gateway the rows of all processes.',
+    options: {
+      ...RANGE,
+      order: textFlag,
+      limit: textFlag,
+      all: plainFlag,
+      after: textFlag,
+      ...PERSONAL,
+      ...ASK_GATEWAY
+    },
+    run: (openDb, options, terminal, environment) =>
+      options.gateway === undefined
+        ? searchTrail(openDb(), options, terminal, environment)
+        : searchAtGateway(options, terminal, environment)
   },
   tail: {
-    usage: `tail ${FILTERS} [--lines <rows>]`,
+    usage: `tail ${FILTERS} [--lines <rows> | --gateway <url> [--ca <file>]]`,
     help: 'Shows the last rows, and new ones as they are sealed, until Ctrl-C.',
-    options: { ...RANGE, lines: textFlag },
-    run: (openDb, options, terminal, environment) => tailTrail(openDb(), options, terminal, environment)
+    options: { ...RANGE, lines: textFlag, ...ASK_GATEWAY },
+    run: (openDb, options, terminal, environment) =>
+      options.gateway === undefined
+        ? tailTrail(openDb(), options, terminal, environment)
+        : tailAtGateway(options, terminal, environment)
   },
   verify: {
     usage:
@@ -93,9 +110,11 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: (openDb, options, terminal, environment) => exportToFile(openDb(), options, terminal, environment)
   },
   prune: {
-    usage: 'prune --before <time>',
-    help: 'Removes old rows and keeps their seals. DATABASE_URL is that of the pruner.',
-    options: { before: textFlag },
+    usage: "prune --before <time | days>d [--classes 'session.*,token.*=730d;*.read=90d']",
+    help:
+      'Removes old rows and keeps their seals; rows of a class by its own time, the first class that has the action ' +
+      'decides. DATABASE_URL is that of the pruner.',
+    options: { before: textFlag, classes: textFlag },
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
   },
   erase: {
@@ -196,6 +215,7 @@ function auditHelp(call: string): string {
     ...commands,
     '',
     'DATABASE_URL, or DATABASE_URL_FILE, is that of a role that may read the trail and write to it.',
+    'With --gateway SALLYPORT_AUDIT_AUTHORIZATION, or …_FILE, is what the gateway asks for: Bearer … or Basic ….',
     'SALLYPORT_AUDIT_PERSON_KEYS and SALLYPORT_AUDIT_NAME_KEY, or …_FILE, are needed for personal values.',
     'Times are ISO 8601 with a zone: 2026-11-26T08:00:00Z. Exit codes: 0 done, 1 failed, 2 wrong call, 3 not verified.',
     ''

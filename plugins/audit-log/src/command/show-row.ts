@@ -24,7 +24,8 @@ export function showRow(row: SealedRecord | PersonalRow<SealedRecord>, asJson: b
     ...repeats,
     ...shownPerson(row)
   ]
-  return `${fields.map(visibleText).join('  ')}\n`
+  // Rows of other processes come over the network: what should be a text may be anything.
+  return `${fields.map(field => visibleText(String(field))).join('  ')}\n`
 }
 
 function shownPerson(row: SealedRecord | PersonalRow<SealedRecord>): string[] {

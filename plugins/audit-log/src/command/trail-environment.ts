@@ -11,7 +11,8 @@ export function checkpointSettings(environment: CommandEnvironment): AuditTrailS
     auditCheckpointOrigin: read('CHECKPOINT_ORIGIN'),
     auditAnchorPath: read('ANCHOR_PATH'),
     auditAnchorUrl: read('ANCHOR_URL'),
-    auditAnchorToken: read('ANCHOR_TOKEN')
+    auditAnchorToken: read('ANCHOR_TOKEN'),
+    auditAnchorCaPath: read('ANCHOR_CA_PATH')
   }
   return {
     auditOutageChanges: 'refuse',

@@ -1,34 +1,20 @@
 import { Readable } from 'node:stream'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Knex } from 'knex'
 import { AuditQueryInvalidError, AuditStreamsFullError } from '../errors.ts'
 import type { ReadAuditLogOptions } from '../options.ts'
-import { parseAuditQuery, readAudit, type AuditQuery } from '../query.ts'
+import { parseAuditQuery, type AuditQuery } from '../query.ts'
 import { readHead } from '../seal-pending.ts'
-import type { RecordRules } from '../build-record.ts'
-import { concealPersonal } from '../privacy/read-personal.ts'
 import { visibleJson } from '../visible-text.ts'
+import { followRows, type LiveStep } from './live-rows.ts'
 
 /** Streams of one process at a time. */
 const MOST_STREAMS = 32
-const ROWS_TOGETHER = 200
 /** A comment this often keeps proxies from closing a quiet stream, in ms. */
 const HEARTBEAT_MS = 15_000
 /** A client comes back and is asked again who it is, in ms. */
 const LONGEST_STREAM_MS = 600_000
 /** They say where a page is, and a stream has none. */
 const OF_PAGES = ['order', 'limit']
-
-interface LiveTail {
-  readonly db: Knex
-  readonly query: AuditQuery
-  readonly intervalMs: number
-  readonly timeoutMs: number
-  readonly lifetimeMs: number
-  readonly signal: AbortSignal
-  readonly rules: RecordRules
-}
 
 /**
  * `GET <path>/live`: rows as they are sealed, as server-sent events that take the filters of the route. Each has its
@@ -58,8 +44,16 @@ export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOpti
         stream.abort()
       })
       const lifetimeMs = Math.min(LONGEST_STREAM_MS, tokenLeftMs(request, clock()))
-      const tail = { db, query: { ...query, after }, intervalMs: route.liveIntervalMs, timeoutMs, lifetimeMs }
-      const events = Readable.from(liveEvents({ ...tail, signal: stream.signal, rules: options }))
+      const signal = AbortSignal.any([stream.signal, AbortSignal.timeout(Math.ceil(lifetimeMs))])
+      const tail = {
+        db,
+        query: { ...query, after },
+        intervalMs: route.liveIntervalMs,
+        timeoutMs,
+        signal,
+        rules: options
+      }
+      const events = Readable.from(liveEvents(followRows(tail)))
       events.once('close', () => open.delete(stream))
       return await reply
         .type('text/event-stream')
@@ -72,27 +66,22 @@ export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOpti
   )
 }
 
-/** A row is one event. What the database does not answer ends the stream, and the client comes back. */
-async function* liveEvents(tail: LiveTail): AsyncGenerator<string> {
-  const { db, query, intervalMs, timeoutMs, lifetimeMs, signal, rules } = tail
-  const endsAt = performance.now() + lifetimeMs
-  let [after, quietSince] = [query.after, performance.now()]
-  yield ': the trail follows\n\n'
-  while (!signal.aborted && performance.now() < endsAt) {
-    const asked = { ...query, order: 'oldest', limit: ROWS_TOGETHER, ...(after !== undefined && { after }) } as const
-    const page = await readAudit(db, asked, { timeoutMs }).catch(() => null)
-    if (page === null) return
-    for (const row of page.events) {
-      yield `id: ${row.sequence}\nevent: audit\ndata: ${visibleJson(concealPersonal(row, rules))}\n\n`
-      after = row.sequence
+/**
+ * A row is one event with its sequence as id; the place where the rows begin is an id alone, so that a client that saw
+ * no row comes back to it too. What the database does not answer ends the stream, and the client comes back.
+ */
+async function* liveEvents(steps: AsyncIterable<LiveStep>): AsyncGenerator<string> {
+  let quietSince = performance.now()
+  try {
+    for await (const step of steps) {
+      if (step.kind === 'place') yield `: the trail follows\nid: ${step.sequence}\n\n`
+      else if (step.kind === 'row') yield `id: ${step.row.sequence}\nevent: audit\ndata: ${visibleJson(step.row)}\n\n`
+      else if (performance.now() - quietSince < HEARTBEAT_MS) continue
+      else yield ': nothing new\n\n'
       quietSince = performance.now()
     }
-    if (page.next !== null) continue
-    if (performance.now() - quietSince >= HEARTBEAT_MS) {
-      yield ': nothing new\n\n'
-      quietSince = performance.now()
-    }
-    await delay(Math.min(intervalMs, endsAt - performance.now()), undefined, { signal }).catch(() => {})
+  } catch {
+    // The response has begun: it can only end.
   }
 }
 
@@ -105,7 +94,8 @@ function liveQuery(request: FastifyRequest): AuditQuery {
   return parseAuditQuery({ ...given, ...after })
 }
 
-function tokenLeftMs({ principal }: FastifyRequest, nowMs: number): number {
+/** How long the access of a caller lasts, in ms. */
+export function tokenLeftMs({ principal }: FastifyRequest, nowMs: number): number {
   const expiresAtSeconds = principal?.expiresAtSeconds ?? null
   return expiresAtSeconds === null ? Infinity : Math.max(0, expiresAtSeconds * 1000 - nowMs)
 }

@@ -13,6 +13,8 @@ export type FieldClass = 'public' | 'joinable' | 'personal' | 'secret'
 export type ClassifyField = (name: string, value: unknown) => FieldClass | 'token-id'
 
 const TOKEN_ID_NAME = /[tT]okenId$/
+const LONGEST_REMEMBERED_NAME = 64
+const MAX_REMEMBERED_NAMES = 1000
 
 /** Members that are about a person, wherever they stand in `detail`. */
 const PERSONAL_NAMES = [
@@ -48,10 +50,31 @@ export function fieldClasses(
     ...Object.entries(declared).map(([name, fieldClass]) => [plainName(name), fieldClass] as const),
     ...secrets.map(name => [plainName(name), 'secret'] as const)
   ])
-  return (name, value) => {
+  function classOf(name: string, value: unknown): FieldClass | 'token-id' {
     const named = classes.get(plainName(name))
     if (named !== 'secret' && TOKEN_ID_NAME.test(name) && typeof value === 'string') return 'token-id'
     return isSecretField(name, value) ? 'secret' : (named ?? 'public')
+  }
+  return rememberClasses(classOf)
+}
+
+/**
+ * Names come again and again; those of strangers are not kept for ever. Of a value only its type counts, except next to
+ * `code`, which names an error or a secret.
+ */
+function rememberClasses(classOf: ClassifyField): ClassifyField {
+  const known = new Map<string, Map<string, FieldClass | 'token-id'>>()
+  return (name, value) => {
+    if (name.length > LONGEST_REMEMBERED_NAME || name.toLowerCase() === 'code') return classOf(name, value)
+    const type = typeof value
+    const ofType = known.get(type) ?? new Map<string, FieldClass | 'token-id'>()
+    known.set(type, ofType)
+    const remembered = ofType.get(name)
+    if (remembered !== undefined) return remembered
+    const found = classOf(name, value)
+    if (ofType.size >= MAX_REMEMBERED_NAMES) ofType.clear()
+    ofType.set(name, found)
+    return found
   }
 }
 

@@ -29,7 +29,7 @@ interface PersonalPart {
 }
 
 interface SealingRow {
-  readonly record: AuditRecord
+  readonly record: BuiltRecord
   readonly parts: readonly PersonalPart[]
 }
 
@@ -90,10 +90,10 @@ export function createPersonalSealer(options: PersonalSealerOptions): PersonalSe
 
 type TagOf = (key: PersonKey, field: LookedUp, value: string | undefined) => string | null
 
-/** A row without what it says of persons, and that by owner. */
-function partsOf({ personal = null, ...record }: BuiltRecord): SealingRow {
+/** A row with what it says of persons, by owner. */
+function partsOf(record: BuiltRecord): SealingRow {
+  const { subject, occurredAt, personal = null } = record
   if (personal === null) return { record, parts: [] }
-  const { subject, occurredAt } = record
   const own = subject === null ? { subject, day: occurredAt.slice(0, 10) } : { subject, day: null }
   const { detail, person, ...who } = personal
   if (detail === undefined || person === undefined || person === subject) {
@@ -120,7 +120,8 @@ async function keysFor(
   return new Map([...keys, ...(await personKeys.load(statements, [...missing.values()]))])
 }
 
-function sealRow({ record, parts }: SealingRow, keys: ReadonlyMap<string, PersonKey>, tagOf: TagOf): AuditRecord {
+function sealRow({ record, parts }: SealingRow, keys: ReadonlyMap<string, PersonKey>, tagOf: TagOf): BuiltRecord {
+  if (parts.length === 0) return record
   const texts: string[] = []
   let [sourceTag, nameTag]: (string | null)[] = [null, null]
   for (const { owner, values } of parts) {
@@ -135,6 +136,7 @@ function sealRow({ record, parts }: SealingRow, keys: ReadonlyMap<string, Person
   }
   return {
     ...record,
+    personal: null,
     sealed: texts.length === 0 ? null : texts.join(' '),
     sourceTag: sourceTag ?? null,
     nameTag: nameTag ?? null

@@ -1,6 +1,6 @@
 import { withDeadline } from '@sallyport/security-context/mechanics'
-import { AuditQueryInvalidError } from '../errors.ts'
 import type { AuditPage, AuditQuery, SealedRecord } from '../query.ts'
+import { parsePlaces, placesText, type TrailPlaces } from './trail-places.ts'
 
 /** One trail of several. */
 export interface TrailSource {
@@ -29,9 +29,6 @@ export interface TrailsPage {
   readonly next: string | null
   readonly missing: readonly MissingTrail[]
 }
-
-/** Where each trail goes on: after a sequence, or not at all. */
-type TrailPlaces = ReadonlyMap<string, number | 'end'>
 
 /**
  * Reads one page of several trails, merged by time. Each trail is read in the order in which it was sealed and has a
@@ -89,7 +86,7 @@ async function readTrail(
 }
 
 /** A code says enough; a message may have more in it than a reader of the trail may know. */
-function missingReason(error: unknown): string {
+export function missingReason(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'no answer'
 }
 
@@ -112,26 +109,6 @@ function mergeByTime(answers: readonly TrailAnswer[], { order, limit }: AuditQue
   return merged
 }
 
-function placesText(places: TrailPlaces): string {
-  return Buffer.from(JSON.stringify(Object.fromEntries(places))).toString('base64url')
-}
-
-/** A cursor says nothing that its reader may not know, so it need not be signed; it only has to be one. */
-function parsePlaces(text: string): Map<string, number | 'end'> {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new AuditQueryInvalidError('after')
-    const places = Object.entries(value).map(([name, place]: [string, unknown]): [string, number | 'end'] => {
-      if (place === 'end') return [name, place]
-      if (typeof place === 'number' && Number.isSafeInteger(place) && place >= 0) return [name, place]
-      throw new AuditQueryInvalidError('after')
-    })
-    return new Map(places)
-  } catch {
-    throw new AuditQueryInvalidError('after')
-  }
-}
-
 /** Reads the answer of another process's audit route; `null` when it is none. */
 export function parseAuditPage(value: unknown): AuditPage | null {
   if (typeof value !== 'object' || value === null || !('events' in value) || !('next' in value)) return null
@@ -140,8 +117,8 @@ export function parseAuditPage(value: unknown): AuditPage | null {
   return next === null || Number.isSafeInteger(next) ? { events, next: next === null ? null : Number(next) } : null
 }
 
-/** What is merged by; the rest is shown as it came. */
-function isSealedRecord(value: unknown): value is SealedRecord {
+/** Whether a value has what rows are merged by; the rest is shown as it came. */
+export function isSealedRecord(value: unknown): value is SealedRecord {
   if (typeof value !== 'object' || value === null) return false
   const isPlaced = 'sequence' in value && Number.isSafeInteger(value.sequence)
   return isPlaced && 'occurredAt' in value && typeof value.occurredAt === 'string' && value.occurredAt.length < 64

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readKeyRing } from '@sallyport/security-context/mechanics'
 import { fileAnchor, httpsAnchor, type CheckpointAnchor } from '../checkpoint/anchors.ts'
 import type { TrailCheckpoints } from '../checkpoint/checkpoint-options.ts'
@@ -49,9 +50,9 @@ export function auditTrailMistakes(settings: ProcessTrailSettings): string[] {
       ? ['auditNameKey: not id:base64url with 32 bytes']
       : []),
     ...(auditCheckpointKeys === undefined ? needsKeys.map(name => `${name}: needs auditCheckpointKeys`) : []),
-    ...(settings.auditAnchorToken !== undefined && settings.auditAnchorUrl === undefined
-      ? ['auditAnchorToken: needs auditAnchorUrl']
-      : []),
+    ...(['auditAnchorToken', 'auditAnchorCaPath'] as const).flatMap(name =>
+      settings[name] !== undefined && settings.auditAnchorUrl === undefined ? [`${name}: needs auditAnchorUrl`] : []
+    ),
     ...(settings.auditVerifierReadiness && settings.auditVerifierIntervalMs === 0
       ? ['auditVerifierReadiness: nothing is verified with auditVerifierIntervalMs 0']
       : []),
@@ -111,11 +112,18 @@ function privacyFrom(settings: AuditTrailSettings): TrailPrivacy {
 const KEPT_DAY_MS = 86_400_000
 
 function anchorsFrom(settings: AuditTrailSettings): CheckpointAnchor[] {
-  const { auditAnchorPath: path, auditAnchorUrl: url, auditAnchorToken: token } = settings
-  return [
-    ...(path === undefined ? [] : [fileAnchor(path)]),
-    ...(url === undefined
-      ? []
-      : [httpsAnchor(url, token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } })])
-  ]
+  const { auditAnchorPath: path, auditAnchorUrl: url, auditAnchorToken: token, auditAnchorCaPath: caPath } = settings
+  const more = {
+    ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
+    ...(caPath !== undefined && { ca: anchorAuthorities(caPath) })
+  }
+  return [...(path === undefined ? [] : [fileAnchor(path)]), ...(url === undefined ? [] : [httpsAnchor(url, more)])]
+}
+
+function anchorAuthorities(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw Object.assign(new AuditOptionsError(`auditAnchorCaPath: ${path} cannot be read`), { cause })
+  }
 }

@@ -77,6 +77,9 @@ export function auditTrailSettings() {
     auditAnchorToken: Type.Optional(
       Type.String({ secret: true, minLength: 16, description: 'Bearer token for that address.' })
     ),
+    auditAnchorCaPath: filePathSetting(
+      'Authorities that vouch for that address (PEM file). Left out: those that Node trusts.'
+    ),
     auditVerifierIntervalMs: countSetting(
       0,
       2000,

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { recordSecurityEvent } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { newDpopSecret, openDpopKey } from '../dpop/dpop-key.ts'
 import { LoginNotNavigatedError, ReturnPathError } from '../errors.ts'
 import { isThrottled } from '../failure-kinds.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
@@ -67,6 +68,7 @@ export function createBeginLogin(parts: LoginParts) {
       nonce: login.nonce,
       code_challenge: createHash('sha256').update(login.codeVerifier).digest('base64url'),
       code_challenge_method: 'S256',
+      ...thumbprintParameter(parts, login),
       ...(query.prompt !== undefined && { prompt: query.prompt }),
       ...(query.login_hint !== undefined && { login_hint: query.login_hint }),
       ...(query.ui_locales !== undefined && { ui_locales: query.ui_locales }),
@@ -96,11 +98,18 @@ export function createBeginLogin(parts: LoginParts) {
       startedAtMs: core.options.clock(),
       maxAgeSeconds: maxAge === undefined ? null : Number(maxAge),
       acrValues: acrValues === undefined ? [] : acrValues.split(' '),
+      dpopSecret: options.dpop ? newDpopSecret() : null,
       uiLocales: request.query.ui_locales ?? null
     }
     request.attemptedLogin = login
     return login
   }
+}
+
+/** Binds the code to the key too: who steals it cannot redeem it for tokens of a key of his own. @see RFC 9449 §10 */
+function thumbprintParameter({ core }: LoginParts, { dpopSecret }: PendingLogin): { readonly dpop_jkt?: string } {
+  const key = dpopSecret === null ? null : openDpopKey(dpopSecret, core.options.clock)
+  return key === null ? {} : { dpop_jkt: key.thumbprint() }
 }
 
 /** A frame of another site could have its visitor logged in without knowing; a script cannot follow to the issuer. */

@@ -1,7 +1,8 @@
-import { recordSecurityEvent, type LoginTokens, type SecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type DpopKey, type LoginTokens, type SecurityEvent } from '@sallyport/security-context'
 import { sourceOf } from '@sallyport/security-context/mechanics'
 import { requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { openDpopKey } from '../dpop/dpop-key.ts'
 import { LoginRefusedError } from '../errors.ts'
 import { hasTokenCode, isThrottled } from '../failure-kinds.ts'
 import { requestConnection } from '../request-origin.ts'
@@ -83,7 +84,9 @@ async function openLogin(
   if (answer.kind === 'error') {
     throw new LoginRefusedError('login-refused-by-issuer', { cause: new Error(`The issuer answered ${answer.error}`) })
   }
-  const tokens = await redeemLogin(parts, request, login, answer.code)
+  const { dpopSecret } = login
+  const dpopKey = dpopSecret === null ? null : openDpopKey(dpopSecret, core.options.clock)
+  const tokens = await redeemLogin(parts, request, { ...login, dpopKey }, answer.code)
   try {
     const facts = await verifyIdToken(tokens.idToken, parts.keys, {
       issuer: issuer.issuer,
@@ -96,13 +99,15 @@ async function openLogin(
       nowSeconds: core.options.clock() / 1000,
       clockToleranceSeconds: options.clockToleranceSeconds
     })
-    const verified = await verifyFresh(core.verifier, tokens)
+    const verified = await verifyFresh(core.verifier, tokens, dpopKey)
     refuseOtherSubject(facts, verified)
     refuseOtherIssuer(issuer.issuer, core.verifier, verified)
     core.refresher.remember(tokens)
     const { principal } = verified
     const { subject, sessionId } = facts
-    const atIssuer = { facts: lastingFacts(facts), issuer: issuer.issuer, subject, sessionId, idToken: tokens.idToken }
+    const { idToken } = tokens
+    const named = { issuer: issuer.issuer, subject, sessionId }
+    const atIssuer = { facts: lastingFacts(facts), ...named, idToken, dpopSecret }
     await beginSession(core, request, reply, { tokens, principal, atIssuer })
     return verified
   } catch (error) {
@@ -138,15 +143,13 @@ async function issuerOrFail({ options }: LoginParts) {
 async function redeemLogin(
   { core, options }: LoginParts,
   request: FastifyRequest,
-  { redirectUri, codeVerifier }: PendingLogin,
+  { redirectUri, codeVerifier, dpopKey }: PendingLogin & { readonly dpopKey: DpopKey | null },
   code: string
 ): Promise<LoginTokens> {
   const connection = requestConnection(request)
+  const asked = { code, redirectUri, codeVerifier, connection, ...(dpopKey !== null && { dpopKey }) }
   try {
-    return await core.gate.pass(
-      sourceOf(request.ip),
-      async () => await options.client.redeem({ code, redirectUri, codeVerifier, connection })
-    )
+    return await core.gate.pass(sourceOf(request.ip), async () => await options.client.redeem(asked))
   } catch (error) {
     if (hasTokenCode(error, 'SALLYPORT_TOKEN_REJECTED')) {
       throw new LoginRefusedError('login-code-rejected', { cause: error })
@@ -156,13 +159,15 @@ async function redeemLogin(
 }
 
 /**
- * The session that the new one takes the place of: its cookies stay good where somebody has a copy of them. In a store
- * it has ended already.
+ * The session that the new one takes the place of: somebody may have a copy of its cookies. In a store it has ended
+ * already.
  */
 function endPredecessor({ core }: LoginParts, request: FastifyRequest): void {
   if (core.stored !== null) return
   const cookies = core.jar.read(request.headers.cookie)
-  if (cookies.kind !== 'tokens' || cookies.refreshToken === null) return
+  if (cookies.kind !== 'tokens') return
+  core.ended.add(cookies.pairingId)
+  if (cookies.refreshToken === null) return
   core.revoker.revoke(core.refresher.forget(cookies.refreshToken), 'refresh_token', null).catch((err: unknown) => {
     request.log.warn({ err }, 'the session before this login could not be ended')
   })

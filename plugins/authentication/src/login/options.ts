@@ -40,6 +40,12 @@ export interface LoginRoutesOptions {
    */
   readonly backchannelLogout?: boolean
   /**
+   * Binds the access tokens of each session to a key of its own, which stays with the session: who gets hold of a token
+   * alone has nothing. The issuer has to take DPoP proofs by ES256.
+   * @default false
+   */
+  readonly dpop?: boolean
+  /**
    * Allowed difference between this clock and the issuer's, 0 to 60 seconds.
    * @default 5
    */
@@ -69,6 +75,7 @@ const OWN_PARAMETERS: ReadonlySet<string> = new Set([
   'nonce',
   'code_challenge',
   'code_challenge_method',
+  'dpop_jkt',
   'request',
   'request_uri',
   'prompt',
@@ -102,6 +109,7 @@ export const loginRoutesOptions = optionsObject({
     { default: '/' }
   ),
   backchannelLogout: Type.Boolean({ default: false }),
+  dpop: Type.Boolean({ default: false }),
   clockToleranceSeconds: Type.Number({ minimum: 0, maximum: 60, default: 5 }),
   prefix: Type.Optional(Type.String()),
   logLevel: Type.Optional(Type.String()),

@@ -18,6 +18,8 @@ export interface PendingLogin {
   readonly maxAgeSeconds: number | null
   /** Asked for: one of these, in this order. */
   readonly acrValues: readonly string[]
+  /** Opens the key that its tokens will be bound to; `null` for none. */
+  readonly dpopSecret: string | null
   /** Languages that the pages of this login were asked for in; `null`: nobody did. */
   readonly uiLocales: string | null
 }
@@ -127,7 +129,7 @@ function parsePending(text: string): PendingLogin | null {
     'redirectUri',
     'returnTo'
   ].map(name => ownMember(value, name))
-  const { startedAtMs, maxAgeSeconds, acrValues, uiLocales = null } = value
+  const { startedAtMs, maxAgeSeconds, acrValues, dpopSecret = null, uiLocales = null } = value
   if (
     typeof state !== 'string' ||
     typeof nonce !== 'string' ||
@@ -139,9 +141,11 @@ function parsePending(text: string): PendingLogin | null {
     (typeof maxAgeSeconds !== 'number' && maxAgeSeconds !== null) ||
     !Array.isArray(acrValues) ||
     !acrValues.every(each => typeof each === 'string') ||
+    (typeof dpopSecret !== 'string' && dpopSecret !== null) ||
     (typeof uiLocales !== 'string' && uiLocales !== null)
   ) {
     return null
   }
-  return { state, nonce, codeVerifier, redirectUri, returnTo, startedAtMs, maxAgeSeconds, acrValues, uiLocales }
+  const asked = { maxAgeSeconds, acrValues, uiLocales }
+  return { state, nonce, codeVerifier, redirectUri, returnTo, startedAtMs, dpopSecret, ...asked }
 }

@@ -51,8 +51,8 @@ export function createReceiveLogout(parts: LoginParts, { store }: Pick<StoredSes
         async () => await verified(request.body.logout_token)
       )
       const use = { key: `logout ${issuer} ${tokenId}`, nowMs: clock(), untilMs: usableUntilSeconds * 1000 }
-      if (!(await store.useOnce(use))) throw new LogoutTokenRefusedError('logout-token-replayed')
-      const ended = await store.end(endedByNotice(issuer, subject, sessionId))
+      const ended = await store.endOnce(endedByNotice(issuer, subject, sessionId), use)
+      if (ended === null) throw new LogoutTokenRefusedError('logout-token-replayed')
       recordSecurityEvent(request, {
         stage: 'session',
         outcome: 'success',

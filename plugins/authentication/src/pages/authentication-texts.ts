@@ -1,11 +1,10 @@
 import { requestLanguage, type PageLanguage } from '@sallyport/security-context/pages'
 import type { FastifyRequest } from 'fastify'
 import type { DeviceName } from '../session/device-name.ts'
-import { ENGLISH_TEXTS } from './texts-en.ts'
+import { ENGLISH_TEXTS, type AuthenticationTexts } from './texts-en.ts'
 import { KOREAN_TEXTS } from './texts-ko.ts'
 
-/** The words of the pages in one language. */
-export type AuthenticationTexts = Readonly<typeof ENGLISH_TEXTS>
+export type { AuthenticationTexts } from './texts-en.ts'
 
 /** One table a language, with the same words in each. */
 export const AUTHENTICATION_TEXTS: Readonly<Record<PageLanguage, AuthenticationTexts>> = {

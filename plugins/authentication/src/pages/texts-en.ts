@@ -40,3 +40,6 @@ export const ENGLISH_TEXTS = {
   failedUnavailable: 'The login is not available at the moment. Try again later.',
   reference: 'Reference'
 }
+
+/** The words of the pages in one language. */
+export type AuthenticationTexts = Readonly<typeof ENGLISH_TEXTS>

@@ -1,4 +1,4 @@
-import type { AuthenticationTexts } from './authentication-texts.ts'
+import type { AuthenticationTexts } from './texts-en.ts'
 
 /** Every word of the pages about logins and sessions, in Korean. */
 export const KOREAN_TEXTS: AuthenticationTexts = {

@@ -20,6 +20,8 @@ export interface IssuerLogin {
   /** `sid` of the id_token. */
   readonly sessionId: string | null
   readonly idToken: string
+  /** Opens the key that the access token is bound to; `null` for none. */
+  readonly dpopSecret: string | null
 }
 
 /**
@@ -33,8 +35,10 @@ export async function beginSession(
   { tokens, principal, atIssuer }: SucceededLogin
 ): Promise<void> {
   const facts = atIssuer?.facts ?? null
+  const dpopSecret = atIssuer?.dpopSecret ?? null
   if (core.stored === null) {
-    core.setCookies(request, reply, core.jar.seal(tokens, newPairing(facts)))
+    const pairing = newPairing(facts === null ? null : { ...facts, dpopSecret })
+    core.setCookies(request, reply, core.jar.seal(tokens, pairing))
     return
   }
   await core.stored.begin(request, reply, {
@@ -44,6 +48,7 @@ export async function beginSession(
     issuerSessionId: atIssuer?.sessionId ?? principal.sessionId,
     login: facts === null ? BY_PASSWORD : { ...facts, method: 'issuer' },
     idToken: atIssuer?.idToken ?? null,
+    dpopSecret,
     clientId: principal.clientId
   })
 }

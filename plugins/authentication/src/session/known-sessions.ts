@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { KnownCaller } from '@sallyport/security-context'
+import type { DpopKey, KnownCaller } from '@sallyport/security-context'
 import { forgetOldest } from '@sallyport/security-context/mechanics'
 import { endsSoon, recallToken } from '../tokens/verified-token.ts'
 import type { SealedCookies } from './cut-cookies.ts'
@@ -16,13 +16,20 @@ export interface KnownSessions {
    */
   readonly recall: (cookies: Sealed) => RecalledSession | null
   /** Notes whose cookies these are, which were found to be of one session. */
-  readonly remember: (cookies: Sealed, caller: KnownCaller, login: LoginFacts) => void
+  readonly remember: (cookies: Sealed, session: UnsealedSession) => void
 }
 
 /** A known caller, and how its session began. */
 export interface RecalledSession {
   readonly caller: KnownCaller
   readonly login: LoginFacts
+  /** What its tokens are bound to. */
+  readonly dpopKey: DpopKey | null
+}
+
+/** What was in the cookies of a caller. */
+export interface UnsealedSession extends RecalledSession {
+  readonly pairingId: string
 }
 
 interface KnownSession {
@@ -30,6 +37,8 @@ interface KnownSession {
   readonly refresh: string | null
   readonly accessToken: string
   readonly login: LoginFacts
+  readonly pairingId: string
+  readonly dpopKey: DpopKey | null
   readonly expiresAtMs: number
 }
 
@@ -44,15 +53,17 @@ export function createKnownSessions({ options, verifier, ended }: SessionCore): 
     recall({ access, refresh }) {
       const known = access === null ? undefined : sessions.get(access)
       if (known === undefined || known.refresh !== refresh) return null
-      const caller = recallToken(verifier, known.accessToken)
-      if (caller === null || ended.has(caller.principal.sessionId)) return null
+      const caller = recallToken(verifier, known.accessToken, known.dpopKey === null ? undefined : 'confirmed')
+      if (caller === null) return null
+      const { sessionId } = caller.principal
+      if (ended.has({ pairingId: known.pairingId, sessionId })) return null
       const isDue = endsSoon(caller.principal, clock(), refreshAheadSeconds, refreshSpread)
-      return isDue ? null : { caller, login: known.login }
+      return isDue ? null : { caller, login: known.login, dpopKey: known.dpopKey }
     },
-    remember({ access, refresh }, { principal, accessToken }, login) {
+    remember({ access, refresh }, { caller: { principal, accessToken }, login, pairingId, dpopKey }) {
       if (access === null) return
       const expiresAtMs = (principal.expiresAtSeconds ?? Number.POSITIVE_INFINITY) * 1000
-      sessions.set(access, { refresh, accessToken, login, expiresAtMs })
+      sessions.set(access, { refresh, accessToken, login, pairingId, dpopKey, expiresAtMs })
       forgetOldest(sessions, other => clock() >= other.expiresAtMs)
     }
   }

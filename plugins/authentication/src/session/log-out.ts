@@ -8,6 +8,7 @@ import { acceptsHtml, isNavigation } from '../login/page-request.ts'
 import { isReturnPath } from '../login/return-path.ts'
 import { readerLanguage } from '../pages/authentication-texts.ts'
 import { requestConnection } from '../request-origin.ts'
+import { verifyHeldToken } from '../tokens/verify-held-token.ts'
 import { verifyOrNull } from '../tokens/verified-token.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
 import type { SessionTokens } from './cookie-jar.ts'
@@ -67,7 +68,7 @@ async function leadOnAfterLogout(
 async function endEverywhere(
   { core, directory }: { readonly core: SessionCore; readonly directory: SessionDirectory | undefined },
   request: FastifyRequest,
-  { accessToken, refreshToken, owner }: TakenSession
+  { accessToken, refreshToken, dpopKey, owner }: TakenSession
 ): Promise<void> {
   try {
     if (core.stored !== null && owner !== null) {
@@ -79,7 +80,7 @@ async function endEverywhere(
       )
     }
     if (directory !== undefined && accessToken !== null) {
-      await directory.endAll(await usableToken(core, request, { accessToken, refreshToken }))
+      await directory.endAll(await usableToken(core, request, { accessToken, refreshToken, dpopKey }))
     }
   } catch (cause) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
@@ -92,14 +93,18 @@ async function endEverywhere(
 async function usableToken(
   core: SessionCore,
   request: FastifyRequest,
-  { accessToken, refreshToken }: { readonly accessToken: string; readonly refreshToken: string | null }
+  {
+    accessToken,
+    refreshToken,
+    dpopKey
+  }: { readonly accessToken: string } & Pick<TakenSession, 'refreshToken' | 'dpopKey'>
 ): Promise<string> {
-  if (refreshToken === null || (await verifyOrNull(core.verifier, accessToken)) !== null) return accessToken
-  const renewed = await core.refresher.refresh(refreshToken, { connection: requestConnection(request) })
+  if (refreshToken === null || (await verifyOrNull(core.verifier, accessToken, dpopKey)) !== null) return accessToken
+  const renewed = await core.refresher.refresh(refreshToken, { connection: requestConnection(request), dpopKey })
   return renewed.accessToken
 }
 
-interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {
+interface Leaving extends Pick<TakenSession, keyof SessionTokens | 'pairingId' | 'dpopKey'> {
   /**
    * Who brought the refresh token in the body, as `sourceOf` names it; `null` when it was in a cookie that we sealed.
    */
@@ -109,18 +114,18 @@ interface Leaving extends Partial<Record<keyof SessionTokens, string | null>> {
 async function endSession(
   core: SessionCore,
   request: FastifyRequest,
-  { accessToken, refreshToken, source }: Leaving
+  { accessToken, refreshToken, pairingId, dpopKey, source }: Leaving
 ): Promise<void> {
   const { verifier, refresher, ended, revoker } = core
-  // Only for this process's list and for the audit trail: a token that cannot be verified now is revoked all the same.
-  const principal = accessToken == null ? null : await verifier.verify(accessToken).catch(() => null)
-  request.principal = principal
-  if (typeof principal?.sessionId === 'string') ended.add(principal.sessionId)
-  const stranger = refreshToken == null || refresher.isRemembered(refreshToken) ? null : source
-  const token = refreshToken == null ? accessToken : refresher.forget(refreshToken)
-  if (token == null) return
+  if (pairingId !== null) ended.add(pairingId)
+  // Only for the audit trail: a token that cannot be verified now is revoked all the same.
+  request.principal =
+    accessToken === null ? null : await verifyHeldToken(verifier, accessToken, dpopKey).catch(() => null)
+  const stranger = refreshToken === null || refresher.isRemembered(refreshToken) ? null : source
+  const token = refreshToken === null ? accessToken : refresher.forget(refreshToken)
+  if (token === null) return
   try {
-    await revoker.revoke(token, refreshToken == null ? 'access_token' : 'refresh_token', stranger)
+    await revoker.revoke(token, refreshToken === null ? 'access_token' : 'refresh_token', stranger)
   } catch (cause) {
     if (source === null && hasTokenCode(cause, 'SALLYPORT_TOKEN_NOT_GRANTED')) {
       noteNotRevoked(request, cause)

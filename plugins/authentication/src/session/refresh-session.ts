@@ -1,5 +1,6 @@
 import { createHmac, createSecretKey, randomBytes } from 'node:crypto'
-import type { EndUserConnection, KeySource, TokenSet } from '@sallyport/security-context'
+import type { DpopKey, EndUserConnection, KeySource, TokenSet } from '@sallyport/security-context'
+import { defined } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 import { SessionEndedError } from '../errors.ts'
 import { hasTokenCode } from '../failure-kinds.ts'
@@ -33,6 +34,8 @@ export interface Asking {
   readonly connection: EndUserConnection
   /** An access token that the issuer refuses: a remembered refresh that gave it does not count. */
   readonly refusedToken?: string | undefined
+  /** What the tokens of the session are bound to. */
+  readonly dpopKey?: DpopKey | null
   /** Who presents a refresh token that nobody sealed, as `sourceOf` names it. */
   readonly source?: string
 }
@@ -101,7 +104,7 @@ export function createSessionRefresher(
   async function refresh(refreshToken: string, asking: Asking): Promise<RenewedSession> {
     const known = newest(refreshToken)
     const isOther = known !== null && known.accessToken !== asking.refusedToken
-    if (isOther && (await verifyOrNull(verifier, known.accessToken)) !== null) return known
+    if (isOther && (await verifyOrNull(verifier, known.accessToken, asking.dpopKey)) !== null) return known
     const current = known?.tokens.refreshToken ?? refreshToken
     const key = keyOfRefreshToken(current)
     const flight = flights.get(key) ?? renew(key, current, asking).finally(() => flights.delete(key))
@@ -133,7 +136,7 @@ export function createSessionRefresher(
   async function renew(key: string, refreshToken: string, asking: Asking): Promise<RenewedSession> {
     const tokens = await requested(key, refreshToken, asking)
     remember(tokens)
-    const verified = await verifyFresh(verifier, tokens)
+    const verified = await verifyFresh(verifier, tokens, asking.dpopKey)
     const sealed = new Map<string, readonly NamedValue[]>()
     const cookies = (pairingId: string): readonly NamedValue[] => {
       const values = sealed.get(pairingId) ?? seal(tokens, pairingId)
@@ -146,14 +149,16 @@ export function createSessionRefresher(
     return renewed
   }
 
-  async function requested(key: string, refreshToken: string, { connection, source }: Asking): Promise<TokenSet> {
+  async function requested(key: string, refreshToken: string, asking: Asking): Promise<TokenSet> {
+    const { connection, source } = asking
     if ((rejectedUntilMs.get(key) ?? 0) > clock()) {
       throw new SessionEndedError({ cause: new Error('rejected a moment ago') })
     }
     noteDue(key)
     const stranger = source === undefined || issued.has(key) ? null : source
     try {
-      const tokens = await gate.pass(stranger, async () => await tokenClient.refresh({ refreshToken, connection }))
+      const request = { refreshToken, connection, ...defined({ dpopKey: asking.dpopKey ?? undefined }) }
+      const tokens = await gate.pass(stranger, async () => await tokenClient.refresh(request))
       counts.success++
       // A server that does not rotate sends none: the old one stays good. RFC 6749 §6.
       return tokens.refreshToken === null ? { ...tokens, refreshToken } : tokens

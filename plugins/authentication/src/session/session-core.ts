@@ -1,9 +1,9 @@
 import cookie from '@fastify/cookie'
-import { LRUCache } from 'lru-cache'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { declareHeadHooks, headHook, offerMeasurements } from '@sallyport/security-context'
 import type { NamedValue } from './cookie-chunks.ts'
 import { createCookieJar, type CookieChanges, type CookieJar } from './cookie-jar.ts'
+import { createEndedSessions, type EndedSessions } from './ended-sessions.ts'
 import type { ReadSessionOptions } from './options.ts'
 import { sessionMeasurements } from './measure-sessions.ts'
 import { createSessionRefresher, type SessionRefresher, type SessionTools } from './refresh-session.ts'
@@ -19,8 +19,7 @@ export interface SessionCore extends SessionTools {
   readonly revoker: SessionRevoker
   /** Sessions in a store; `null` where they are in the cookies. */
   readonly stored: StoredSessions | null
-  /** Sessions that ended through this process; other processes learn of it from the status list. */
-  readonly ended: { readonly add: (sessionId: string) => void; readonly has: (sessionId: string | null) => boolean }
+  readonly ended: EndedSessions
   readonly ownOrigins: (request: FastifyRequest) => readonly string[]
   /** Whether a request by cookie may change something. */
   readonly isCsrfSafe: (request: FastifyRequest) => boolean
@@ -30,8 +29,6 @@ export interface SessionCore extends SessionTools {
 
 /** Decorator of the instance under which the routes find the core. */
 export const SESSION_CORE = Symbol('sallyport.session')
-
-const MAX_ENDED = 10_000
 
 /** Makes the core and decorates the instance with it; registers `@fastify/cookie` unless the app did. */
 export async function createSessionCore(
@@ -90,14 +87,4 @@ export async function createSessionCore(
   fastify.decorate(SESSION_CORE, core)
   offerMeasurements(fastify, sessionMeasurements(stored?.refresher ?? core.refresher))
   return core
-}
-
-function createEndedSessions(): SessionCore['ended'] {
-  const ids = new LRUCache<string, true>({ max: MAX_ENDED })
-  return {
-    add: sessionId => {
-      ids.set(sessionId, true)
-    },
-    has: sessionId => sessionId !== null && ids.has(sessionId)
-  }
 }

@@ -36,12 +36,12 @@ export function listOfDirectory(core: Pick<SessionCore, 'ended'>, directory: Ses
     list: async request => (await answered(request, token => directory.list(token))).map(withDevice),
     end: async (request, sessionId) => {
       if (!(await answered(request, token => directory.end(token, sessionId)))) return false
-      core.ended.add(sessionId)
+      core.ended.addAtIssuer(sessionId)
       return true
     },
     endAll: async request => {
       await answered(request, token => directory.endAll(token))
-      if (typeof request.principal?.sessionId === 'string') core.ended.add(request.principal.sessionId)
+      if (typeof request.principal?.sessionId === 'string') core.ended.addAtIssuer(request.principal.sessionId)
     }
   }
 }

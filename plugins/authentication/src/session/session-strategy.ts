@@ -1,4 +1,4 @@
-import { recordSecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type DpopKey } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CookieInvalidError, CsrfRefusedError, SessionEndedError } from '../errors.ts'
 import { requestConnection, isUnsafe } from '../request-origin.ts'
@@ -7,7 +7,7 @@ import { isOutage } from '../failure-kinds.ts'
 import { endsSoon, verifyOrNull, type VerifiedToken } from '../tokens/verified-token.ts'
 import type { SealedCookies } from './cut-cookies.ts'
 import { createKnownSessions } from './known-sessions.ts'
-import { loginFactsIn } from './pairing.ts'
+import { dpopKeyIn, loginFactsIn } from './pairing.ts'
 import { endedSession, isSessionEnd, refuseSession, RENEWAL_PAUSE_MS } from './refuse-session.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -16,12 +16,14 @@ interface PresentedTokens {
   readonly accessToken: string | null
   readonly refreshToken: string | null
   readonly pairingId: string
+  readonly dpopKey: DpopKey | null
 }
 
 /** What a refresh needs of them. */
 interface Refreshable {
   readonly refreshToken: string
   readonly pairingId: string
+  readonly dpopKey: DpopKey | null
   readonly refusedToken?: string
 }
 
@@ -43,9 +45,9 @@ export function createSessionStrategy(core: SessionCore): Omit<Strategy, 'name'>
     }
     const recalled = cookies.kind === 'sealed' ? known.recall(cookies) : null
     if (recalled === null) return authenticateAnew(request, reply, cookies)
-    const { caller, login } = recalled
+    const { caller, login, dpopKey } = recalled
     const { principal, accessToken } = caller
-    return { kind: 'accepted', principal, accessToken, caller, login, ...renewal(request, reply, cookies) }
+    return { kind: 'accepted', principal, accessToken, caller, login, dpopKey, ...renewal(request, reply, cookies) }
   }
 
   async function authenticateAnew(
@@ -59,12 +61,16 @@ export function createSessionStrategy(core: SessionCore): Omit<Strategy, 'name'>
       core.clearCookies(request, reply)
       return refuseSession(request, new CookieInvalidError(), `cookie-${cookies.kind}`)
     }
+    const { pairingId } = cookies
+    const dpopKey = dpopKeyIn(pairingId, core.options.clock)
     try {
-      const resumed = await resume(request, reply, cookies)
+      const resumed = await resume(request, reply, { ...cookies, dpopKey })
       const caller = resumed.caller ?? null
-      const login = loginFactsIn(cookies.pairingId)
-      if (sealed.kind === 'sealed' && caller?.accessToken === cookies.accessToken) known.remember(sealed, caller, login)
-      return { kind: 'accepted', ...resumed, login, ...renewal(request, reply, sealed) }
+      const login = loginFactsIn(pairingId)
+      if (sealed.kind === 'sealed' && caller?.accessToken === cookies.accessToken) {
+        known.remember(sealed, { caller, login, pairingId, dpopKey })
+      }
+      return { kind: 'accepted', ...resumed, login, dpopKey, ...renewal(request, reply, sealed) }
     } catch (error) {
       if (isSessionEnd(error)) {
         core.clearCookies(request, reply)
@@ -82,7 +88,8 @@ export function createSessionStrategy(core: SessionCore): Omit<Strategy, 'name'>
         const cookies = core.jar.open(sealed)
         if (cookies.kind !== 'tokens' || cookies.refreshToken === null) return null
         const { refreshToken, pairingId } = cookies
-        return await replace(request, reply, { refreshToken, pairingId, refusedToken })
+        const dpopKey = dpopKeyIn(pairingId, core.options.clock)
+        return await replace(request, reply, { refreshToken, pairingId, dpopKey, refusedToken })
       }
     }
   }
@@ -93,14 +100,16 @@ export function createSessionStrategy(core: SessionCore): Omit<Strategy, 'name'>
 /** The verified token of a session, refreshed when need be. */
 function createResume({ options, verifier, refresher, ended, setCookies, clearCookies }: SessionCore) {
   let refreshAheadFromMs = 0
+  const hasEnded = ({ principal: { sessionId } }: VerifiedToken, pairingId: string): boolean =>
+    ended.has({ pairingId, sessionId })
 
   async function resume(
     request: FastifyRequest,
     reply: FastifyReply,
-    { accessToken, refreshToken, pairingId }: PresentedTokens
+    { accessToken, refreshToken, pairingId, dpopKey }: PresentedTokens
   ): Promise<VerifiedToken> {
-    const usable = accessToken === null ? null : await verifyOrNull(verifier, accessToken)
-    if (usable !== null && ended.has(usable.principal.sessionId)) throw new SessionEndedError()
+    const usable = accessToken === null ? null : await verifyOrNull(verifier, accessToken, dpopKey)
+    if (usable !== null && hasEnded(usable, pairingId)) throw new SessionEndedError()
     const now = options.clock()
     const due =
       usable === null ||
@@ -108,7 +117,7 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
     if (usable !== null && (!due || refreshToken === null)) return usable
     if (refreshToken === null) throw new SessionEndedError()
     try {
-      return await refreshed(request, reply, { refreshToken, pairingId })
+      return await refreshed(request, reply, { refreshToken, pairingId, dpopKey })
     } catch (error) {
       if (!isOutage(error)) throw error
       recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'refresh-unavailable' })
@@ -121,10 +130,11 @@ function createResume({ options, verifier, refresher, ended, setCookies, clearCo
   async function refreshed(
     request: FastifyRequest,
     reply: FastifyReply,
-    { refreshToken, pairingId, refusedToken }: Refreshable
+    { refreshToken, pairingId, dpopKey, refusedToken }: Refreshable
   ): Promise<VerifiedToken> {
-    const renewed = await refresher.refresh(refreshToken, { connection: requestConnection(request), refusedToken })
-    if (ended.has(renewed.principal.sessionId)) throw new SessionEndedError()
+    const asking = { connection: requestConnection(request), dpopKey, refusedToken }
+    const renewed = await refresher.refresh(refreshToken, asking)
+    if (hasEnded(renewed, pairingId)) throw new SessionEndedError()
     setCookies(request, reply, renewed.cookies(pairingId))
     const { subject } = renewed.principal
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })

@@ -1,15 +1,18 @@
-import { recordSecurityEvent } from '@sallyport/security-context'
+import { recordSecurityEvent, type DpopKey } from '@sallyport/security-context'
 import { withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CookieDuplicatedError, CsrfRefusedError, LogoutIncompleteError } from '../errors.ts'
 import type { SessionOwner } from '../stored-sessions/session-store.ts'
 import type { StoredSessions } from '../stored-sessions/stored-sessions.ts'
 import type { SessionTokens } from './cookie-jar.ts'
-import { loginFactsIn, type LoginFacts } from './pairing.ts'
+import { dpopKeyIn, loginFactsIn, type LoginFacts } from './pairing.ts'
 import type { SessionCore } from './session-core.ts'
 
 /** What a request that leaves was logged in with. */
 export interface TakenSession extends Readonly<Record<keyof SessionTokens, string | null>> {
+  /** What its cookies have in common; `null` in a store. */
+  readonly pairingId: string | null
+  readonly dpopKey: DpopKey | null
   readonly login: LoginFacts | null
   readonly idToken: string | null
   /** Whose session it was, in a store. */
@@ -20,6 +23,8 @@ export interface TakenSession extends Readonly<Record<keyof SessionTokens, strin
 export const NO_SESSION: TakenSession = Object.freeze({
   accessToken: null,
   refreshToken: null,
+  pairingId: null,
+  dpopKey: null,
   login: null,
   idToken: null,
   owner: null
@@ -47,7 +52,8 @@ function takeCookies(core: SessionCore, request: FastifyRequest, reply: FastifyR
   }
   if (cookies.kind !== 'tokens') return NO_SESSION
   const { accessToken, refreshToken, pairingId } = cookies
-  return { ...NO_SESSION, accessToken, refreshToken, login: loginFactsIn(pairingId) }
+  const dpopKey = dpopKeyIn(pairingId, core.options.clock)
+  return { ...NO_SESSION, accessToken, refreshToken, pairingId, dpopKey, login: loginFactsIn(pairingId) }
 }
 
 async function takeStored(
@@ -64,8 +70,10 @@ async function takeStored(
   try {
     const [ended] = await store.end({ kind: 'session', id: vault.idOf(found.handle) })
     if (ended === undefined) return NO_SESSION
-    const { accessToken = null, refreshToken = null, login = null, idToken = null } = vault.open(ended)?.contents ?? {}
-    return { accessToken, refreshToken, login, idToken, owner: ended }
+    const open = vault.open(ended)
+    const { accessToken = null, refreshToken = null, login = null, idToken = null } = open?.contents ?? {}
+    const dpopKey = open?.dpopKey ?? null
+    return { ...NO_SESSION, accessToken, refreshToken, dpopKey, login, idToken, owner: ended }
   } catch (cause) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
     throw withRetryAfter(new LogoutIncompleteError({ cause }))

@@ -27,7 +27,7 @@ export function guardStore(store: SessionStore, timeoutMs: number): SessionStore
     replaceData: guarded(store.replaceData),
     end: guarded(store.end),
     listOfOwner: guarded(store.listOfOwner),
-    useOnce: guarded(store.useOnce),
+    endOnce: guarded(store.endOnce),
     removeExpired: guarded(store.removeExpired)
   }
 }

@@ -66,7 +66,7 @@ export const storedSessionOptions = optionsObject({
     'replaceData',
     'end',
     'listOfOwner',
-    'useOnce',
+    'endOnce',
     'removeExpired'
   ]),
   idleSeconds: Type.Integer({ minimum: 1, default: 14_400 }),

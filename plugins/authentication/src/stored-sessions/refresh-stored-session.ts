@@ -75,7 +75,7 @@ export function createStoredRefresher(parts: StoredRefreshParts): StoredRefreshe
       if (found === null) throw new SessionEndedError()
       const { accessToken } = found.contents
       const isNewer = found.session.version > open.session.version && accessToken !== refusedToken
-      if (isNewer && (await verifyOrNull(verifier, accessToken)) !== null) return found
+      if (isNewer && (await verifyOrNull(verifier, accessToken, found.dpopKey)) !== null) return found
       current = found
     }
     throw new RefreshElsewhereError('another process refreshes the session')
@@ -83,7 +83,7 @@ export function createStoredRefresher(parts: StoredRefreshParts): StoredRefreshe
 
   /** `null`: somebody else has the lease, or was faster. */
   async function tryRefresh(current: OpenSession, connection: EndUserConnection): Promise<OpenSession | null> {
-    const { session, contents } = current
+    const { session, contents, dpopKey } = current
     const { id, version } = session
     if (contents.refreshToken === null) throw new SessionEndedError()
     const holder = randomUUID()
@@ -99,7 +99,8 @@ export function createStoredRefresher(parts: StoredRefreshParts): StoredRefreshe
     if (clock() >= untilMs) return null
     let tokens: TokenSet
     try {
-      tokens = await tokenClient.refresh({ refreshToken: contents.refreshToken, connection })
+      const { refreshToken } = contents
+      tokens = await tokenClient.refresh({ refreshToken, connection, ...(dpopKey !== null && { dpopKey }) })
       counts.success++
     } catch (error) {
       return await refusedRefresh(current, holder, error)
@@ -126,7 +127,7 @@ export function createStoredRefresher(parts: StoredRefreshParts): StoredRefreshe
   }
 
   /** Nobody else has these tokens: they are offered to the store until it answers, or the lease is over. */
-  async function keepTokens({ session, contents }: OpenSession, tokens: TokenSet): Promise<OpenSession> {
+  async function keepTokens({ session, contents, dpopKey }: OpenSession, tokens: TokenSet): Promise<OpenSession> {
     const { id, version } = session
     const { accessToken, refreshToken } = tokens
     // A server that does not rotate sends none: the old one stays good. RFC 6749 §6.
@@ -135,7 +136,7 @@ export function createStoredRefresher(parts: StoredRefreshParts): StoredRefreshe
     for (let waitedMs = 0, pauseMs = FIRST_POLL_MS; ; waitedMs += pauseMs, pauseMs *= 2) {
       try {
         if (await store.replaceTokens({ id, version, sealed, nowMs: clock() })) {
-          return { session: { ...session, sealed, version: version + 1, lease: null }, contents: renewed }
+          return { session: { ...session, sealed, version: version + 1, lease: null }, contents: renewed, dpopKey }
         }
         return await replaced(id, tokens)
       } catch (error) {

@@ -7,6 +7,8 @@ export interface SessionContents {
   readonly refreshToken: string | null
   /** Of the login at the issuer, to name it at the logout. */
   readonly idToken: string | null
+  /** Opens the key that its access tokens are bound to; `null` for none. */
+  readonly dpopSecret: string | null
   readonly login: LoginFacts
   readonly clientId: string | null
   /** Of the login. */
@@ -28,6 +30,7 @@ export function parseSessionContents(text: string): SessionContents | null {
     accessToken,
     refreshToken: textMember(value, 'refreshToken'),
     idToken: textMember(value, 'idToken'),
+    dpopSecret: textMember(value, 'dpopSecret'),
     login: readLoginFacts(facts, facts['method'] === 'issuer' ? 'issuer' : 'password'),
     clientId: textMember(value, 'clientId'),
     sourceAddress: textMember(value, 'sourceAddress'),

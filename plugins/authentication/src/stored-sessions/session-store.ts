@@ -60,6 +60,14 @@ export type EndedBy =
       readonly subject: string | null
     }
 
+/** A use of something that counts once. */
+export interface SingleUse {
+  readonly key: string
+  readonly nowMs: number
+  /** From then on it may be forgotten, and counts anew. */
+  readonly untilMs: number
+}
+
 /**
  * Where sessions are kept. Each method is one atomic step, seen at once by every process; that it keeps its promises is
  * what `SESSION_STORE_CHECKS` find out. A rejection means that the store gave no answer.
@@ -89,12 +97,11 @@ export interface SessionStore {
   readonly end: (by: EndedBy) => Promise<readonly StoredSession[]>
   /** The sessions of an owner that have not expired, the one used last first. */
   readonly listOfOwner: (owner: SessionOwner, nowMs: number, limit: number) => Promise<readonly StoredSession[]>
-  /** Notes that something that counts once was used; `false` when it was before, and its time has not passed. */
-  readonly useOnce: (use: {
-    readonly key: string
-    readonly nowMs: number
-    readonly untilMs: number
-  }) => Promise<boolean>
+  /**
+   * Ends sessions for something that counts once, and notes its use, in one step: what could not end anything was not
+   * used. `null` when it was used before, and its time has not passed.
+   */
+  readonly endOnce: (by: EndedBy, use: SingleUse) => Promise<readonly StoredSession[] | null>
   /** Deletes some of what has expired. @returns how much */
   readonly removeExpired: (nowMs: number, limit: number) => Promise<number>
 }

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { DpopKey } from '@sallyport/security-context'
+import { openDpopKey } from '../dpop/dpop-key.ts'
 import { createSealer } from '../session/seal.ts'
-import type { SessionOptions } from '../session/options.ts'
+import type { ReadSessionOptions } from '../session/options.ts'
 import type { SessionStore, StoredSession } from './session-store.ts'
 import { parseSessionContents, type SessionContents } from './session-contents.ts'
 
@@ -8,6 +10,8 @@ import { parseSessionContents, type SessionContents } from './session-contents.t
 export interface OpenSession {
   readonly session: StoredSession
   readonly contents: SessionContents
+  /** What its access tokens are bound to; `null` for nothing. */
+  readonly dpopKey: DpopKey | null
 }
 
 /** Seals sessions for the store and opens those that come from it. */
@@ -22,8 +26,11 @@ export interface SessionVault {
   readonly openData: (session: Pick<StoredSession, 'id' | 'data'>) => string | null
 }
 
-/** @param keys the ring of the session cookies */
-export function createSessionVault(keys: SessionOptions['keys'], store: Pick<SessionStore, 'find'>): SessionVault {
+/** @param options with the ring of the session cookies */
+export function createSessionVault(
+  { keys, clock }: Pick<ReadSessionOptions, 'keys' | 'clock'>,
+  store: Pick<SessionStore, 'find'>
+): SessionVault {
   const sealer = createSealer(keys)
   const tokens = (id: string): string => `stored tokens\0${id}`
   const data = (id: string): string => `stored data\0${id}`
@@ -31,7 +38,9 @@ export function createSessionVault(keys: SessionOptions['keys'], store: Pick<Ses
   function open(session: StoredSession): OpenSession | null {
     const text = sealer.unseal(tokens(session.id), session.sealed)
     const contents = text === null ? null : parseSessionContents(text)
-    return contents === null ? null : { session, contents }
+    if (contents === null) return null
+    const { dpopSecret } = contents
+    return { session, contents, dpopKey: dpopSecret === null ? null : openDpopKey(dpopSecret, clock) }
   }
 
   return {

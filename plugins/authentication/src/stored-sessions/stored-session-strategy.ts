@@ -58,7 +58,8 @@ export function createStoredSessionStrategy(
       await noteUse(request, open)
       request.storedSession = open.session
       const { login } = open.contents
-      return { kind: 'accepted', ...verified, login, renew: renewal(request, reply, open) }
+      const { dpopKey } = open
+      return { kind: 'accepted', ...verified, login, dpopKey, renew: renewal(request, reply, open) }
     } catch (error) {
       if (isSessionEnd(error)) {
         sessions.clearCookie(request, reply)
@@ -71,9 +72,9 @@ export function createStoredSessionStrategy(
 
   /** The session with a token that is good, renewed where it is not or will not be for long. */
   async function resume(request: FastifyRequest, open: OpenSession): Promise<ResumedSession> {
-    const usable = await verifyOrNull(verifier, open.contents.accessToken)
+    const usable = await verifyOrNull(verifier, open.contents.accessToken, open.dpopKey)
     const now = options.clock()
-    const ahead = usable !== null && endsSoon(usable.principal, now, options.refreshAheadSeconds)
+    const ahead = usable !== null && endsSoon(usable.principal, now, options.refreshAheadSeconds, options.refreshSpread)
     if (usable !== null) {
       const { refreshToken } = open.contents
       // Whoever is about to get a new token does not hold up those whose token is still good.
@@ -97,8 +98,7 @@ export function createStoredSessionStrategy(
     asking: StoredRefreshRequest
   ): Promise<ResumedSession> {
     const open = await refresher.refresh(before, asking)
-    const { accessToken } = open.contents
-    const verified = await verifyFresh(verifier, { accessToken, refreshToken: null, expiresInSeconds: 0, scope: null })
+    const verified = await verifyFresh(verifier, open.contents, open.dpopKey)
     const { subject } = verified.principal
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'session-refreshed', subject })
     return { open, verified }

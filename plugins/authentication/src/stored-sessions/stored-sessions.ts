@@ -26,6 +26,7 @@ export interface BeginningSession extends SessionOwner {
   readonly tokens: TokenSet
   readonly login: LoginFacts
   readonly idToken: string | null
+  readonly dpopSecret: string | null
   readonly issuerSessionId: string | null
   readonly clientId: string | null
 }
@@ -62,9 +63,9 @@ export function openStoredSessions(
   fastify: FastifyInstance,
   { options, stored, verifier }: StoredSessionsParts
 ): StoredSessions {
-  const { clock, keys, tokenClient } = options
+  const { clock, tokenClient } = options
   const store = guardStore(stored.store, stored.storeTimeoutMs)
-  const vault = createSessionVault(keys, store)
+  const vault = createSessionVault(options, store)
   const log: Log = (message, detail) => fastify.log.warn(detail, message)
   const refresher = createStoredRefresher({ options, stored, store, vault, verifier, log })
   const cookieName = `${options.insecureLoopback ? '' : '__Host-'}${options.cookiePrefix}-session`
@@ -78,13 +79,14 @@ export function openStoredSessions(
   async function begin(request: FastifyRequest, reply: FastifyReply, session: BeginningSession): Promise<void> {
     const nowMs = clock()
     const handle = newSessionHandle()
-    const { issuer, subject, issuerSessionId, tokens, login, idToken, clientId } = session
+    const { issuer, subject, issuerSessionId, tokens, login, idToken, dpopSecret, clientId } = session
     const { sourceAddress = null, userAgent = null } = requestConnection(request)
     const id = vault.idOf(handle)
     const sealed = vault.seal(id, {
       accessToken: tokens.accessToken,
       refreshToken: tokens.refreshToken,
       idToken,
+      dpopSecret,
       login,
       clientId,
       sourceAddress,

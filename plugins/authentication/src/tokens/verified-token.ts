@@ -1,6 +1,7 @@
-import type { KnownCaller, Principal, TokenSet } from '@sallyport/security-context'
+import type { DpopKey, KnownCaller, Principal, TokenSet } from '@sallyport/security-context'
 import { isRefusal } from '../failure-kinds.ts'
 import { tokenRequestFailure } from '../token-request-failure.ts'
+import { verifyHeldToken } from './verify-held-token.ts'
 import type { TokenVerifier } from './verify-token.ts'
 
 /** A token that was verified just now. */
@@ -11,9 +12,12 @@ export interface VerifiedToken {
   readonly caller?: KnownCaller | null
 }
 
-/** A token that the verifier knows and accepts, without a promise; `null` when it has to verify. */
-export function recallToken(verifier: TokenVerifier, accessToken: string): KnownCaller | null {
-  return verifier.recall?.(accessToken) ?? null
+/**
+ * A token that the verifier knows and accepts, without a promise; `null` when it has to verify.
+ * @param binding `confirmed` where what it is bound to was seen to be ours
+ */
+export function recallToken(verifier: TokenVerifier, accessToken: string, binding?: 'confirmed'): KnownCaller | null {
+  return verifier.recall?.(accessToken, binding) ?? null
 }
 
 /** What was verified just now, together with what the verifier remembers of it from now on. */
@@ -24,12 +28,17 @@ export function verifiedToken(verifier: TokenVerifier, accessToken: string, prin
 
 /**
  * Verifies, telling "refused" from "cannot tell".
+ * @param dpopKey what the token has to be bound to
  * @returns `null` when the token is refused
  * @throws what the verifier throws when it cannot tell (503)
  */
-export async function verifyOrNull(verifier: TokenVerifier, accessToken: string): Promise<VerifiedToken | null> {
+export async function verifyOrNull(
+  verifier: TokenVerifier,
+  accessToken: string,
+  dpopKey: DpopKey | null = null
+): Promise<VerifiedToken | null> {
   try {
-    return verifiedToken(verifier, accessToken, await verifier.verify(accessToken))
+    return verifiedToken(verifier, accessToken, await verifyHeldToken(verifier, accessToken, dpopKey))
   } catch (error) {
     if (isRefusal(error)) return null
     throw error
@@ -39,11 +48,16 @@ export async function verifyOrNull(verifier: TokenVerifier, accessToken: string)
 /**
  * Verifies a token that the authorization server issued a moment ago. If it is refused, issuer and verifier disagree:
  * that is an outage for the operator to mend, not the caller's mistake.
+ * @param dpopKey what the token has to be bound to
  * @throws {ServerUnavailableError} `SALLYPORT_AUTHENTICATION_SERVER_UNAVAILABLE`
  */
-export async function verifyFresh(verifier: TokenVerifier, tokens: TokenSet): Promise<VerifiedToken> {
+export async function verifyFresh(
+  verifier: TokenVerifier,
+  { accessToken }: Pick<TokenSet, 'accessToken'>,
+  dpopKey: DpopKey | null = null
+): Promise<VerifiedToken> {
   try {
-    return verifiedToken(verifier, tokens.accessToken, await verifier.verify(tokens.accessToken))
+    return verifiedToken(verifier, accessToken, await verifyHeldToken(verifier, accessToken, dpopKey))
   } catch (error) {
     throw isRefusal(error) ? tokenRequestFailure(error) : error
   }

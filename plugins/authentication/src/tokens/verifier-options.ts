@@ -188,14 +188,18 @@ export function readIssuersVerifierOptions(given: IssuersVerifierOptions): ReadI
   )
 }
 
-/** Every mistake in a list of issuers that no schema can see. */
+/**
+ * Every mistake in a list of issuers that no schema can see.
+ * @param option the name of the list, for the message
+ */
 export function issuerListMistakes(
-  issuers: ReadonlyArray<{ readonly issuer: string; readonly algorithms: readonly string[] }>
+  issuers: ReadonlyArray<{ readonly issuer: string; readonly algorithms: readonly string[] }>,
+  option = 'issuers'
 ): string[] {
   const names = issuers.map(({ issuer }) => issuer)
   return [
-    ...new Set(names.filter((name, at) => names.indexOf(name) < at).map(name => `issuers: two are called ${name}`)),
-    ...issuers.flatMap(({ algorithms }, at) => algorithmMistakes(`issuers.${at}.algorithms`, algorithms))
+    ...new Set(names.filter((name, at) => names.indexOf(name) < at).map(name => `${option}: two are called ${name}`)),
+    ...issuers.flatMap(({ algorithms }, at) => algorithmMistakes(`${option}.${at}.algorithms`, algorithms))
   ]
 }
 

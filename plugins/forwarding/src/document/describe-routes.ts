@@ -1,11 +1,12 @@
 import type { RouteAccess, StepUp } from '@sallyport/security-context'
 import type { AnswerLimits } from '../bound-call.ts'
 import { targetMistake } from '../canonical-path.ts'
+import { makeRouteWithParts, type TablePart } from '../compose/composed-parts.ts'
 import type { CorsOptions, ExchangedCredential } from '../route-options.ts'
 import { createRouteMatcher, methodsOfRoute, type RoutePattern } from '../match-route.ts'
 import { readRouteTable } from '../options.ts'
 import type { RouteTableOptions } from '../table-options.ts'
-import { makeTableRoute, rewritePath, type TableRoute } from '../table-route.ts'
+import { rewritePath, type TableRoute } from '../table-route.ts'
 import type { ReadUpstream } from '../upstream-options.ts'
 import { UpstreamConnections } from '../upstream.ts'
 import type { ReadWebSocket } from '../web-socket/web-socket-options.ts'
@@ -29,6 +30,8 @@ export interface RouteDescription {
   readonly targets: ReadonlyArray<{ readonly name: string; readonly origin: string; readonly weight: number }>
   /** What holds when the upstream fails; `null` for what is not wanted. */
   readonly guards: UpstreamGuards
+  /** `null`: the answer is that of the upstream. */
+  readonly compose: readonly PartDescription[] | null
   readonly credential: ExchangedCredential | 'token' | 'none'
   readonly requestHeaders: { readonly pass: readonly string[]; readonly set: readonly string[] }
   readonly responseHeaders: { readonly set: readonly string[]; readonly remove: readonly string[] }
@@ -48,6 +51,16 @@ export type UpstreamGuards = {
   readonly [Guard in GuardName]: NonNullable<ReadUpstream[Guard]> | null
 }
 type GuardName = 'healthCheck' | 'ejection' | 'retries' | 'breaker' | 'bulkhead'
+
+/** A part of a composed answer. */
+export interface PartDescription {
+  readonly name: string
+  readonly decides: boolean
+  /** With the parameters of the route. */
+  readonly target: string
+  readonly upstream: string
+  readonly credential: ExchangedCredential | 'token' | 'none'
+}
 
 /** What becomes of one request. */
 export type RequestExplanation =
@@ -95,12 +108,14 @@ export function explainRequest(table: RouteTableOptions, { method, url, host }: 
 function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
   const table = readRouteTable(given)
   const { defaults, upstreams, routes } = table
+  // Opens nothing: connections are made by the first request.
+  const opened = new Map(
+    Object.entries(upstreams).map(([name, options]) => [name, new UpstreamConnections(name, options, {})])
+  )
   return routes.flatMap(route => {
+    const made = makeRouteWithParts(route, table, opened)
     const options = upstreams[route.upstream]
-    if (options === undefined) return []
-    // Opens nothing: connections are made by the first request.
-    const upstream = new UpstreamConnections(route.upstream, options, {})
-    const made = makeTableRoute(route, upstream, options.timeouts ?? {}, table)
+    if (made === null || options === undefined) return []
     const { requestHeaders, responseHeaders, hosts = null, strategies = null, stepUp = null, cors = null } = route
     const description: RouteDescription = {
       name: route.name ?? route.path,
@@ -114,6 +129,8 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
       origin: made.origin,
       targets: describedTargets(options, made.origin),
       guards: describedGuards(options),
+      compose:
+        made.parts === null ? null : made.parts.map(part => describedPart(part, route.compose?.[part.name]?.path)),
       credential: made.credential,
       requestHeaders: {
         pass: [...new Set(made.passing.withBody.values())].toSorted(),
@@ -145,6 +162,11 @@ function describedTargets({ targets }: ReadUpstream, origin: string): RouteDescr
 function describedGuards(options: ReadUpstream): UpstreamGuards {
   const { healthCheck = null, ejection = null, retries = null, breaker = null, bulkhead = null } = options
   return { healthCheck, ejection, retries, breaker, bulkhead }
+}
+
+function describedPart({ name, decides, route }: TablePart, path = ''): PartDescription {
+  const { origin, credential, upstream } = route
+  return { name, decides, target: origin + path, upstream: upstream.name, credential }
 }
 
 function lowerCaseNames(fields: Readonly<Record<string, string>> | undefined): string[] {

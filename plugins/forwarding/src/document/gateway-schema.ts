@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { SERVED_METHODS } from '../served-methods.ts'
+import { composeMember, forwardMember } from './forward-schema.ts'
 import { rateLimit } from './rate-limit-schema.ts'
-import { isCorsOrigin, isFieldName, isFieldValue, isHost, isPath, isScope, isRoutePath } from './text-forms.ts'
+import { isCorsOrigin, isFieldName, isFieldValue, isHost, isPath, isRoutePath, isScope } from './text-forms.ts'
 import { closed, count, durationMs, fixedText, openText } from './schema-parts.ts'
 import { answerTimeoutsMember as timeouts, upstreamMember } from './upstream-schema.ts'
 
@@ -33,23 +34,6 @@ const access = Type.Union(
     description:
       'Who may pass: everybody (`public`), every caller that is known (`authenticated`), or by scopes, roles.',
     expectation: 'public, authenticated, or an object with scopes, roles or both'
-  }
-)
-
-const forward = Type.Union(
-  [
-    Type.Enum(['token', 'none']),
-    closed(
-      {
-        audience: openText('an audience', isScope, 'The one audience of the token that the service gets (RFC 8693).'),
-        scope: Type.Optional(openText('scopes, separated by spaces', isFieldValue, 'The scope that is asked for.'))
-      },
-      'A token of its own for the service.'
-    )
-  ],
-  {
-    description: "The credential that goes on: one exchanged for the service, the caller's own (`token`), or `none`.",
-    expectation: 'token, none, or an object with audience'
   }
 )
 
@@ -126,7 +110,8 @@ const route = closed(
     ),
     upstream: fixedText('the name of an upstream', isScope, 'One of `upstreams`.'),
     rewrite: Type.Optional(fixedText('a path', isPath, 'The path at the service; it replaces what stands before `*`.')),
-    forward,
+    compose: Type.Optional(composeMember),
+    forward: forwardMember,
     access,
     strategies: Type.Optional(
       Type.Array(fixedText('the name of a strategy', isScope, '`bearer`, `basic`, `session`, or one of your own.'), {

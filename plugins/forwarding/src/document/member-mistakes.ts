@@ -1,3 +1,4 @@
+import { suggestName } from '@sallyport/security-context/options'
 import { refusedNames } from '../forwarded-headers.ts'
 import type { GatewayDocument } from './gateway-schema.ts'
 
@@ -41,4 +42,20 @@ export function passMistakes(pass: ReadonlyArray<string | undefined> | undefined
       `${JSON.stringify(name)} must not reach a service from outside`
     )
   )
+}
+
+/** An upstream that there is none of. */
+export function unknownUpstream(upstream: string | undefined, known: readonly string[]): MemberMistake[] {
+  return mistakeIf(
+    upstream !== undefined && !known.includes(upstream),
+    'upstream',
+    `there is no upstream ${JSON.stringify(upstream)}${suggestion(upstream ?? '', known)}`
+  )
+}
+
+/** Ends a mistake about a name: the one that may be meant, or those that there are. */
+export function suggestion(name: string, known: readonly string[]): string {
+  const meant = suggestName(name, known)
+  if (meant !== null) return ` (did you mean ${meant}?)`
+  return known.length === 0 ? '' : ` (there are ${known.join(', ')})`
 }

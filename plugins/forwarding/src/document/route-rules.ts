@@ -1,6 +1,14 @@
-import { suggestName } from '@sallyport/security-context/options'
 import type { GatewayDocument } from './gateway-schema.ts'
-import { type Loose, type MemberMistake, mistakeIf, passMistakes, timeoutMistakes } from './member-mistakes.ts'
+import { composeMistakes } from './compose-rules.ts'
+import {
+  type Loose,
+  type MemberMistake,
+  mistakeIf,
+  passMistakes,
+  suggestion,
+  timeoutMistakes,
+  unknownUpstream
+} from './member-mistakes.ts'
 
 /** The limits of a document, whose wrong members are left out. */
 export type LooseRateLimits = Loose<GatewayDocument>['rateLimits']
@@ -45,7 +53,7 @@ export function documentRouteMistakes(
   const { upstream, access, forward, cors, strategies, stepUp, path, rewrite } = route
   const namesNothing = typeof access === 'object' && Object.keys(access).length === 0
   return [
-    ...(upstream === undefined || upstreams.includes(upstream) ? [] : [unknownUpstream(upstream, upstreams)]),
+    ...unknownUpstream(upstream, upstreams),
     ...mistakeIf(namesNothing, 'access', 'access must name scopes, roles or both'),
     ...mistakeIf(
       access === 'public' && forward !== undefined && forward !== 'none',
@@ -90,6 +98,7 @@ export function documentRouteMistakes(
       'webSocket',
       'a WebSocket begins with GET: methods must have it'
     ),
+    ...composeMistakes(route, upstreams),
     ...limitNameMistakes(route.rateLimits, rateLimits),
     ...(route.rateLimits ?? []).flatMap((name, place) =>
       mistakeIf(
@@ -106,19 +115,6 @@ export function documentRouteMistakes(
     ...passMistakes(route.requestHeaders?.pass),
     ...setMistakes(route)
   ]
-}
-
-function unknownUpstream(upstream: string, known: readonly string[]): MemberMistake {
-  return {
-    path: 'upstream',
-    message: `there is no upstream ${JSON.stringify(upstream)}${suggestion(upstream, known)}`
-  }
-}
-
-function suggestion(name: string, known: readonly string[]): string {
-  const meant = suggestName(name, known)
-  if (meant !== null) return ` (did you mean ${meant}?)`
-  return known.length === 0 ? '' : ` (there are ${known.join(', ')})`
 }
 
 function setMistakes({ requestHeaders, responseHeaders, forward }: LooseRoute): MemberMistake[] {

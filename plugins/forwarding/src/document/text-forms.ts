@@ -40,6 +40,11 @@ export function isPath(text: string): boolean {
   return text === '/' || (isRoutePath(text) && !text.includes('*') && !text.includes('/:'))
 }
 
+/** A path at a service, which may have parameters. */
+export function isComposedPath(text: string): boolean {
+  return isRoutePath(text) && !text.includes('*')
+}
+
 function isSegment(segment: string): boolean {
   return ROUTE_SEGMENT.test(segment) && segment !== '.' && segment !== '..'
 }

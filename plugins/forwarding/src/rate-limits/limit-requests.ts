@@ -81,6 +81,7 @@ export class RequestLimiter {
         name: 'sallyport_rate_limit_store_away',
         help: 'Whether the shared store of rate limits is away',
         kind: 'gauge',
+        amongWorkers: 'max',
         read: () => Number(shared?.isAway() ?? false)
       }
     ]

@@ -10,16 +10,24 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
  * @see RFC 8785 §3.2
  */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (typeof value === 'object' && value !== null) {
-    const members = new Map<string, unknown>(Object.entries(value))
-    const texts = [...members.keys()]
-      .sort()
-      .map(name => `${JSON.stringify(name)}:${canonicalJson(members.get(name) ?? null)}`)
-    return `{${texts.join(',')}}`
-  }
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? listText(value) : objectText(value)
   if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError('not a JSON number')
   const text: string | undefined = JSON.stringify(value)
   if (text === undefined) throw new TypeError('not a JSON value')
   return text
+}
+
+function listText(list: readonly unknown[]): string {
+  return `[${list.map(canonicalJson).join(',')}]`
+}
+
+function objectText(value: object): string {
+  const members: [string, unknown][] = Object.entries(value)
+  // By UTF-16 code units, as `<` compares.
+  if (members.length > 1) members.sort(([one], [other]) => (one < other ? -1 : 1))
+  let text = ''
+  for (const [name, member] of members) {
+    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(member ?? null)}`
+  }
+  return `{${text}}`
 }

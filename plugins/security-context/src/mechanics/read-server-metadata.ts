@@ -66,6 +66,7 @@ export function readServerMetadata(
     if (document !== null && ownMember(known, name) === undefined) mistakes.push(`${name} is missing`)
   }
   const algorithms = namesIn(known, 'token_endpoint_auth_signing_alg_values_supported')
+  const dpopAlgorithms = namesIn(known, 'dpop_signing_alg_values_supported')
   const metadata = Object.freeze({
     issuer,
     tokenEndpoint: endpoint('token_endpoint') ?? '',
@@ -79,6 +80,7 @@ export function readServerMetadata(
     answersNameIssuer: ownMember(known, 'authorization_response_iss_parameter_supported') === true,
     clientAuthenticationMethods: namesIn(known, 'token_endpoint_auth_methods_supported') ?? ['client_secret_basic'],
     ...(algorithms === null ? {} : { clientAssertionAlgorithms: algorithms }),
+    ...(dpopAlgorithms === null ? {} : { dpopAlgorithms }),
     mtlsEndpointAliases: aliasesOf(ownMember(known, 'mtls_endpoint_aliases'), mistakes)
   })
   return { metadata, mistakes }

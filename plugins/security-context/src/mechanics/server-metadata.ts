@@ -23,6 +23,8 @@ export interface AuthorizationServerMetadata {
   readonly clientAuthenticationMethods?: readonly string[]
   /** Algorithms of assertions that clients prove themselves with. Left out: it does not say. */
   readonly clientAssertionAlgorithms?: readonly string[]
+  /** Algorithms of DPoP proofs. Left out: it does not say that it takes any. @see RFC 9449 §5.1 */
+  readonly dpopAlgorithms?: readonly string[]
   /** Endpoints for clients that authenticate by certificate; they may have another origin. @see RFC 8705 §5 */
   readonly mtlsEndpointAliases: Readonly<Record<string, string>>
 }

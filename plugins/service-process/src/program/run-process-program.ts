@@ -11,6 +11,7 @@ const PROGRAM_HELP = ['help', '--help', '-h']
 const OPTIONS = {
   'app-role': { type: 'string' },
   'pruner-role': { type: 'string' },
+  workers: { type: 'string' },
   values: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' }
@@ -26,7 +27,11 @@ interface ProgramCommand {
 }
 
 const PROGRAM_COMMANDS: Readonly<Record<'start' | 'migrate' | 'settings' | 'settings explain', ProgramCommand>> = {
-  start: { usage: 'start', help: 'Serves until SIGTERM.', options: [] },
+  start: {
+    usage: 'start [--workers <number>]',
+    help: 'Serves until SIGTERM, in as many workers, where the process can.',
+    options: ['workers']
+  },
   migrate: {
     usage: 'migrate --app-role <role> --pruner-role <role>',
     help: 'Brings the database up to date. DATABASE_URL is that of its owner; the roles exist already.',
@@ -85,14 +90,26 @@ async function runCommandOf<Schema extends TObject<ProcessProperties>, Collabora
   }
   const options = parseProgramOptions(name, rest)
   if (options.help === true) out(helpOf(call, undefined, [name]))
-  else if (name === 'start') await runService({ ...definition, environment })
-  else if (name === 'migrate') {
+  else if (name === 'start') {
+    await runService({ ...definition, environment: withWorkers(definition, environment, options.workers) })
+  } else if (name === 'migrate') {
     await migrateDatabase(migrate, options, environment)
     out(`the database of ${definition.name} is up to date`)
   } else if (name === 'settings explain') await explainValues(definition, environment, options.json === true, out)
   else if (options.values === true) await printValues(definition, environment, out)
   else printReference(definition, out)
   return 0
+}
+
+/** The option is the setting, said at the start. */
+function withWorkers<Schema extends TObject<ProcessProperties>, Collaborators>(
+  { name, workers, prefix = 'SALLYPORT_' }: ProcessProgram<Schema, Collaborators>['definition'],
+  environment: ProgramCall['environment'],
+  given: string | undefined
+): ProgramCall['environment'] {
+  if (given === undefined) return environment
+  if (workers === undefined) throw new ProgramUsageError(`${name} runs as one process: start it several times`)
+  return { ...environment, [`${prefix}WORKERS`]: given }
 }
 
 /** A command of two words is one. */

@@ -9,6 +9,8 @@ export interface StoredDelivery {
   readonly deliveryId: string
   readonly ticketId: string
   readonly orderId: string
+  /** Whose order it is; `null` for deliveries from before that was stored. */
+  readonly customerId: string | null
   readonly restaurantId: string
   readonly state: DeliveryState
   readonly courierId: string | null
@@ -20,6 +22,7 @@ const DELIVERY_COLUMNS = {
   deliveryId: 'delivery_id',
   ticketId: 'ticket_id',
   orderId: 'order_id',
+  customerId: 'customer_id',
   restaurantId: 'restaurant_id',
   state: 'state',
   courierId: 'courier_id',
@@ -35,6 +38,7 @@ export async function insertDelivery(trx: Knex, delivery: StoredDelivery): Promi
       delivery_id: delivery.deliveryId,
       ticket_id: delivery.ticketId,
       order_id: delivery.orderId,
+      customer_id: delivery.customerId,
       restaurant_id: delivery.restaurantId,
       state: delivery.state,
       courier_id: delivery.courierId,
@@ -50,11 +54,20 @@ export async function insertDelivery(trx: Knex, delivery: StoredDelivery): Promi
 /** One delivery, for any caller; `null` when there is none. */
 export async function findDelivery(
   db: Knex,
-  by: { readonly deliveryId: string } | { readonly ticketId: string }
+  by: { readonly deliveryId: string } | { readonly ticketId: string } | { readonly orderId: string }
 ): Promise<StoredDelivery | null> {
-  const where = 'deliveryId' in by ? { delivery_id: by.deliveryId } : { ticket_id: by.ticketId }
-  const delivery: StoredDelivery | undefined = await db('deliveries').where(where).select(DELIVERY_COLUMNS).first()
+  const delivery: StoredDelivery | undefined = await db('deliveries')
+    .where(deliveryCondition(by))
+    .select(DELIVERY_COLUMNS)
+    .first()
   return delivery ?? null
+}
+
+type DeliveryKey = Parameters<typeof findDelivery>[1]
+
+function deliveryCondition(by: DeliveryKey): Readonly<Record<string, string>> {
+  if ('deliveryId' in by) return { delivery_id: by.deliveryId }
+  return 'ticketId' in by ? { ticket_id: by.ticketId } : { order_id: by.orderId }
 }
 
 /** The deliveries that the policy lets the principal see, newest first; the policy is part of the SQL. */

@@ -31,6 +31,7 @@ export async function openDelivery(
   const delivery: StoredDelivery = {
     deliveryId: randomUUID(),
     ...wanted,
+    customerId: wanted.customerId ?? null,
     state: 'SCHEDULED',
     courierId: null,
     createdAt: new Date()

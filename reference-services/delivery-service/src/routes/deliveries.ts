@@ -13,11 +13,18 @@ import { openDelivery } from '../deliveries/open-delivery.ts'
 import type { DeliveryStep } from '../deliveries/steps.ts'
 import { takeStep } from '../deliveries/take-step.ts'
 import * as policies from '../policies.ts'
-import { DeliverySchema, DeliveryPageSchema, DeliveryParametersSchema, NewDeliverySchema } from '../schemas.ts'
+import {
+  DeliveryOfOrderParametersSchema,
+  DeliverySchema,
+  DeliveryPageSchema,
+  DeliveryParametersSchema,
+  NewDeliverySchema
+} from '../schemas.ts'
 
 /** The routes of delivery-service. */
 export async function deliveryRoutes(app: ServiceInstance, { db }: { readonly db: Knex }): Promise<void> {
   const delivery = routeResource('deliveryId', deliveryId => findDelivery(db, { deliveryId }))
+  const ofOrder = routeResource('orderId', orderId => findDelivery(db, { orderId }))
 
   app.get(
     '/deliveries',
@@ -33,6 +40,24 @@ export async function deliveryRoutes(app: ServiceInstance, { db }: { readonly db
         request.query
       )
       return { deliveries: rows.map(shownDelivery), next }
+    }
+  )
+
+  app.get(
+    '/deliveries/of-order/:orderId',
+    {
+      config: {
+        access: policies.mayReadDeliveryOfOrder,
+        resource: ofOrder.load,
+        audit: { action: 'delivery.read', resource: { type: 'order', parameter: 'orderId' }, only: 'refusals' }
+      },
+      schema: {
+        params: DeliveryOfOrderParametersSchema,
+        response: { 200: DeliverySchema, '4xx': ProblemSchema }
+      }
+    },
+    async function readDeliveryOfOrderRoute(request) {
+      return shownDelivery(ofOrder.of(request))
     }
   )
 
@@ -75,6 +100,7 @@ export async function deliveryRoutes(app: ServiceInstance, { db }: { readonly db
   addStep('deliver', policies.mayCarryDelivery)
 }
 
-function shownDelivery({ createdAt, ...delivery }: StoredDelivery): Static<typeof DeliverySchema> {
+/** A courier need not know whose order it is. */
+function shownDelivery({ customerId: _hidden, createdAt, ...delivery }: StoredDelivery): Static<typeof DeliverySchema> {
   return { ...delivery, createdAt: createdAt.toISOString() }
 }

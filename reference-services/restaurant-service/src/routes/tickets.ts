@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
 import { Value } from 'typebox/value'
 import * as policies from '../policies.ts'
-import { NewTicketSchema, TicketSchema, TicketParametersSchema } from '../schemas.ts'
+import { NewTicketSchema, TicketOfOrderParametersSchema, TicketSchema, TicketParametersSchema } from '../schemas.ts'
 import { acceptTicket } from '../tickets/accept-ticket.ts'
 import { askDeliveryService } from '../tickets/ask-delivery-service.ts'
 import { cancelTicket } from '../tickets/cancel-ticket.ts'
@@ -25,6 +25,7 @@ export async function ticketRoutes(
   { db, recoveryAgeMs }: TicketRouteCollaborators
 ): Promise<void> {
   const ticket = routeResource('ticketId', ticketId => findTicket(db, { ticketId }))
+  const ofOrder = routeResource('orderId', orderId => findTicket(db, { orderId }))
   const auditedTicket = { type: 'ticket', parameter: 'ticketId' } as const
 
   app.post(
@@ -44,6 +45,21 @@ export async function ticketRoutes(
         request.body
       )
       return reply.code(opened ? 201 : 200).send(shownTicket(ticket))
+    }
+  )
+
+  app.get(
+    '/tickets/of-order/:orderId',
+    {
+      config: {
+        access: policies.mayReadTicketOfOrder,
+        resource: ofOrder.load,
+        audit: { action: 'ticket.read', resource: { type: 'order', parameter: 'orderId' }, only: 'refusals' }
+      },
+      schema: { params: TicketOfOrderParametersSchema, response: { 200: TicketSchema, '4xx': ProblemSchema } }
+    },
+    async function readTicketOfOrderRoute(request) {
+      return shownTicket(ofOrder.of(request))
     }
   )
 

@@ -13,13 +13,13 @@ const InProgress = Type.Object({ code: Type.Literal('SALLYPORT_IDEMPOTENCY_IN_PR
  * `caller.request` throws
  */
 export function askDeliveryService(caller: UpstreamCaller): OpenDelivery {
-  return async function openDelivery({ ticketId, orderId, restaurantId, deliveryAddress }) {
+  return async function openDelivery({ ticketId, orderId, customerId, restaurantId, deliveryAddress }) {
     const { statusCode, body } = await caller.request({
       method: 'POST',
       path: '/deliveries',
       // Whoever asks for this ticket, however often, has this key: the request and recovery.
       headers: { 'idempotency-key': `"delivery:${ticketId}"` },
-      body: { ticketId, orderId, restaurantId, deliveryAddress }
+      body: { ticketId, orderId, ...(customerId !== null && { customerId }), restaurantId, deliveryAddress }
     })
     // The same question is being answered to somebody else at this moment.
     if (statusCode === 503 || (statusCode === 409 && Value.Check(InProgress, body))) {

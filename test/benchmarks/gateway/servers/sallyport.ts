@@ -116,12 +116,14 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     streamPauseMs: 60_000,
     loginScopes: [],
     gatewayProcesses: 1,
+    workers: 1,
     webClient: false,
     sessionStore: 'cookies',
     sessionIdleSeconds: 14_400,
     sessionAbsoluteSeconds: 86_400,
     refreshLeaseMs: 60_000,
     backchannelLogout: false,
+    loginDpop: false,
     loginsPerMinute: 1_000_000,
     boundTokens: []
   }

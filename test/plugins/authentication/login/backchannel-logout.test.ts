@@ -1,8 +1,8 @@
 // The issuer tells which sessions have ended. Everything that is not its word, or says something else, ends nothing.
 import { createHmac, generateKeyPairSync, randomUUID, sign } from 'node:crypto'
-import { memorySessionStore } from '@sallyport/authentication/session-stores'
+import { memorySessionStore, type SessionStore } from '@sallyport/authentication/session-stores'
 import t, { type Test } from 'tap'
-import { buildLoginApp, goThroughLogin, type LoginApp, type LoginAppOptions } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, type LoginApp, type LoginAppOptions } from '../../../support/login-app.ts'
 import { codeOf } from '../../support/session-app.ts'
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
@@ -222,18 +222,31 @@ t.test('a source with many refused notices has to wait', async t => {
   t.ok(throttled.headers['retry-after'])
 })
 
-t.test('a store that is away is 503, so that the issuer tries again', async t => {
-  const store = memorySessionStore()
-  const useOnce = async (): Promise<boolean> => {
-    throw new Error('away')
+t.test(
+  'a notice that the store could not take is 503 and uses nothing up: its repetition ends the session',
+  async t => {
+    const store = memorySessionStore()
+    let isAway = true
+    const endOnce: SessionStore['endOnce'] = async (by, use) => {
+      if (isAway) throw new Error('away')
+      return await store.endOnce(by, use)
+    }
+    const login = await startShop(t, {
+      session: { stored: { store: { ...store, endOnce }, schedule: () => ({ stop: () => {} }) } }
+    })
+    const browser = login.browser()
+    await goThroughLogin(login, browser)
+    const token = noticeToken(login)
+    const answer = await notify(login, token)
+    t.equal(answer.statusCode, 503)
+    t.equal(codeOf(answer), 'SALLYPORT_AUTHENTICATION_STORE_UNAVAILABLE')
+    t.equal((await browser.get('/orders')).statusCode, 200)
+    isAway = false
+    t.equal((await notify(login, token)).statusCode, 200)
+    t.equal((await browser.get('/orders', { accept: 'application/json' })).statusCode, 401)
+    t.equal((await notify(login, token)).statusCode, 400, 'and then it is used up')
   }
-  const login = await startShop(t, {
-    session: { stored: { store: { ...store, useOnce }, schedule: () => ({ stop: () => {} }) } }
-  })
-  const answer = await notify(login, noticeToken(login))
-  t.equal(answer.statusCode, 503)
-  t.equal(codeOf(answer), 'SALLYPORT_AUTHENTICATION_STORE_UNAVAILABLE')
-})
+)
 
 t.test('without a store the option does not boot, and without the option there is no such route', async t => {
   await t.rejects(startShop(t, { session: {} }), {

@@ -1,8 +1,14 @@
 // Whatever an issuer answers, nobody is logged in but by a valid id_token of this very login.
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { ANSWER_ATTACKS, ID_TOKEN_ATTACKS } from '../../support/login-attacks.ts'
-import { buildLoginApp, CLIENT_ID, goThroughLogin, type IssuerTricks, type LoginApp } from '../../support/login-app.ts'
+import { ANSWER_ATTACKS, ID_TOKEN_ATTACKS } from '../../../support/login-attacks.ts'
+import {
+  buildLoginApp,
+  CLIENT_ID,
+  goThroughLogin,
+  type IssuerTricks,
+  type LoginApp
+} from '../../../support/login-app.ts'
 
 const seconds = (login: LoginApp): number => Math.floor(login.clock.ms / 1000)
 

@@ -4,7 +4,7 @@ import t from 'tap'
 import authentication, { loginRoutes } from '@sallyport/authentication'
 import securityContext from '@sallyport/security-context'
 import Fastify from 'fastify'
-import { buildLoginApp, CLIENT_ID, goThroughLogin, NAVIGATION } from '../../support/login-app.ts'
+import { buildLoginApp, CLIENT_ID, goThroughLogin, NAVIGATION } from '../../../support/login-app.ts'
 import { Browser, codeOf, until } from '../../support/session-app.ts'
 
 t.test('S-11: a login goes to the issuer and comes back with a session, to the path that asked for it', async t => {

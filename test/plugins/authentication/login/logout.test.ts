@@ -1,5 +1,5 @@
 import t from 'tap'
-import { buildLoginApp, goThroughLogin, NAVIGATION, type LoginApp } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, NAVIGATION, type LoginApp } from '../../../support/login-app.ts'
 import { Browser, codeOf } from '../../support/session-app.ts'
 
 const FORM = { 'content-type': 'application/x-www-form-urlencoded', 'sec-fetch-site': 'same-origin' }
@@ -124,4 +124,35 @@ t.test('where the issuer has no such place, or is away, the logout is here and l
   t.match(ended.body, 'You are not logged in here any more.')
   const nobody = new Browser(login.app, NAVIGATION)
   t.equal((await post(nobody, { returnTo: '/bye' })).headers.location, '/bye', 'whoever is logged out already')
+})
+
+t.test(
+  'whoever logs out and in again at an issuer that keeps its session is in, and the old cookies stay out',
+  async t => {
+    const login = await startApp(t)
+    const sameSession = { idClaims: { sid: 'sso-1' }, accessClaims: { sid: 'sso-1' } }
+    login.issuer.tricks = sameSession
+    const browser = login.browser()
+    await goThroughLogin(login, browser)
+    const copied = new Browser(login.app, { ...NAVIGATION, accept: 'application/json' })
+    for (const [name, value] of browser.cookies) copied.cookies.set(name, value)
+    t.equal((await copied.get('/orders')).statusCode, 200)
+    await post(browser, { returnTo: '/' })
+    await goThroughLogin(login, browser)
+    t.equal((await browser.get('/orders')).statusCode, 200, 'the session at the issuer is the same')
+    t.equal((await copied.get('/orders')).statusCode, 401)
+    t.equal((await browser.get('/orders')).statusCode, 200)
+  }
+)
+
+t.test('a login in the place of another ends that one here at once, whatever session the issuer says', async t => {
+  const login = await startApp(t)
+  login.issuer.tricks = { idClaims: { sid: 'sso-1' }, accessClaims: { sid: 'sso-1' } }
+  const browser = login.browser()
+  await goThroughLogin(login, browser)
+  const copied = new Browser(login.app, { ...NAVIGATION, accept: 'application/json' })
+  for (const [name, value] of browser.cookies) copied.cookies.set(name, value)
+  await goThroughLogin(login, browser)
+  t.equal((await copied.get('/orders')).statusCode, 401)
+  t.equal((await browser.get('/orders')).statusCode, 200)
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { isReturnPath } from '../../../../plugins/authentication/src/login/return-path.ts'
-import { buildLoginApp, goThroughLogin } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin } from '../../../support/login-app.ts'
 
 const ORIGIN = 'https://shop.example'
 

@@ -2,7 +2,7 @@ import authentication from '@sallyport/authentication'
 import securityContext, { declarationMistakes, type StepUp } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { buildLoginApp, goThroughLogin, type LoginApp } from '../../support/login-app.ts'
+import { buildLoginApp, goThroughLogin, type LoginApp } from '../../../support/login-app.ts'
 import { Browser, codeOf } from '../../support/session-app.ts'
 
 const ROUTES: Readonly<Record<string, StepUp>> = {

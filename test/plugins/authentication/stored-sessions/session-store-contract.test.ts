@@ -174,9 +174,12 @@ const FAULTS: Record<string, SessionStoreFault> = {
       return dataVersion !== undefined && (await replaceData({ ...change, dataVersion }))
     }
   }),
-  'what counts once counts again': () => ({ useOnce: async () => true }),
-  'what counts once counts never again': ({ useOnce }) => ({
-    useOnce: async use => await useOnce({ ...use, untilMs: Number.MAX_SAFE_INTEGER })
+  'what counts once counts again': ({ end }) => ({ endOnce: async by => await end(by) }),
+  'what counts once counts never again': ({ endOnce }) => ({
+    endOnce: async (by, use) => await endOnce(by, { ...use, untilMs: Number.MAX_SAFE_INTEGER })
+  }),
+  'what counts once is used without ending anything': ({ endOnce }) => ({
+    endOnce: async (_by, use) => await endOnce({ kind: 'session', id: 'nobody' }, use)
   }),
   'too much is removed': ({ removeExpired }) => ({
     removeExpired: async (nowMs, limit) => await removeExpired(nowMs + 1, limit)

@@ -243,3 +243,55 @@ routes:
   )
   t.same(readText(text).mistakes, [], 'another app may have none of them')
 })
+
+t.test('a composed answer is a GET for one path, with parts that the file can have', t => {
+  const upstreams = 'upstreams:\n  orders: { origin: https://orders.internal }\nroutes:\n'
+  const composed = (members: string) => `${upstreams}  - { upstream: orders, forward: none, ${members} }\n`
+  const right = 'path: /details/:id, methods: [GET], access: public, compose: { order: { path: /orders/:id } }'
+  t.same(mistakesIn(composed(right)), [])
+  const order = 'compose: { order: { path: /orders/:id } }'
+  for (const [members, expected] of [
+    [
+      'path: /a/:id, access: public, compose: { order: { path: /orders/:id } }',
+      'a composed answer is read: methods must be [GET]'
+    ],
+    [
+      `path: /a/:id, methods: [GET, POST], access: public, ${order}`,
+      'a composed answer is read: methods must be [GET]'
+    ],
+    [`path: /a/:id/*, methods: [GET], access: public, ${order}`, 'a composed answer is for one path, without *'],
+    [
+      `path: /a/:id, methods: [GET], access: public, stream: true, ${order}`,
+      'a composed answer is whole before it leaves'
+    ],
+    [`path: /a/:id, methods: [GET], access: public, webSocket: {}, ${order}`, 'a composed answer is no WebSocket'],
+    ['path: /a/:id, methods: [GET], access: public, compose: {}', 'compose must not be empty'],
+    [`path: /a/:other, methods: [GET], access: public, ${order}`, 'the path of the route has no :id'],
+    [
+      'path: /a/:id, methods: [GET], access: public, compose: { missing: { path: /x } }',
+      'missing is where the answer says what it lacks'
+    ],
+    [
+      'path: /a, methods: [GET], access: public, compose: { one: { path: /x, upstream: order } }',
+      'there is no upstream "order" (did you mean orders?)'
+    ],
+    [
+      'path: /a, methods: [GET], access: public, compose: { one: { path: /x, forward: token } }',
+      'a public route forwards no credential: forward must be none'
+    ],
+    [
+      'path: /a, methods: [GET], access: public, compose: { one: { path: /x/* } }',
+      'path must be a path such as /orders/:orderId'
+    ]
+  ] as const) {
+    const found = mistakesIn(composed(members)).map(text => text.replace(/^\d+:\d+ /, ''))
+    t.same(found, [expected], members)
+  }
+  t.same(
+    mistakesIn(composed(`path: /a, methods: [GET], access: public, rewrite: /b, compose: { one: { path: /x } }`))
+      .length,
+    1,
+    'rewrite is for one upstream'
+  )
+  t.end()
+})

@@ -34,7 +34,21 @@ export const serviceToServiceFlow: Flow = {
       answerList(deliveries, 'deliveries').some(delivery => delivery.orderId === order.orderId),
       'restaurant-service opened a delivery at delivery-service'
     )
+    await readDetails(stack, transcript, String(order.orderId))
   }
+}
+
+/** Three services in one answer, for whose order it is. */
+async function readDetails(stack: Stack, transcript: Transcript, orderId: string): Promise<void> {
+  const url = `${stack.gateway}/order-details/${orderId}`
+  const details = await transcript.call({ url, headers: asUser(stack, 'customer1') })
+  const parts = ['order', 'ticket', 'delivery'].map(part => answerMember(details, part))
+  transcript.check(
+    parts.every(part => typeof part === 'object' && part !== null) && answerList(details, 'missing').length === 0,
+    'one answer has the order, its ticket and its delivery, each decided by its own service'
+  )
+  const foreign = await transcript.call({ url, headers: asUser(stack, 'customer2') })
+  transcript.check(foreign.status === 404, 'another customer learns nothing of it')
 }
 
 /** Places an order at the first restaurant of restaurant1. */

@@ -10,6 +10,7 @@ import { operationsFlow } from './8-operations.ts'
 import { tracingFlow } from './9-tracing.ts'
 import { liveConfigurationFlow } from './10-live-configuration.ts'
 import { alertsFlow } from './11-alerts.ts'
+import { browserLoginFlow } from './12-browser-login.ts'
 
 /** The flows, in the order in which a newcomer reads them. */
 export const flows: readonly Flow[] = [
@@ -23,5 +24,6 @@ export const flows: readonly Flow[] = [
   operationsFlow,
   tracingFlow,
   liveConfigurationFlow,
-  alertsFlow
+  alertsFlow,
+  browserLoginFlow
 ]

@@ -25,6 +25,32 @@ export const ENDING_CHECKS: readonly SessionStoreCheck[] = [
     }
   },
   {
+    title: 'what ends sessions once ends them once, until its time has passed',
+    run: async store => {
+      const first = await addSession(store)
+      const { id: key, issuer, subject } = first
+      const by = { kind: 'owner', issuer, subject } as const
+      const use = { key, nowMs: CHECK_TIME, untilMs: CHECK_TIME + 1000 }
+      const answers = await Promise.all(Array.from({ length: 20 }, async () => await store.endOnce(by, use)))
+      deepEqual(
+        answers.flatMap(ended => (ended ?? []).map(({ id }) => id)),
+        [first.id]
+      )
+      equal(answers.filter(ended => ended === null).length, 19)
+      const second = await addSession(store, { subject })
+      const other = await addSession(store)
+      equal(await store.endOnce(by, { ...use, nowMs: CHECK_TIME + 999 }), null)
+      equal((await store.find(second.id, CHECK_TIME))?.id, second.id)
+      const later = { key, nowMs: CHECK_TIME + 1000, untilMs: CHECK_TIME + 2000 }
+      deepEqual(
+        (await store.endOnce(by, later))?.map(({ id }) => id),
+        [second.id]
+      )
+      deepEqual(await store.endOnce(by, { ...use, key: `${key}-other` }), [])
+      equal((await store.find(other.id, CHECK_TIME))?.id, other.id)
+    }
+  },
+  {
     title: 'a session whose tokens are newer than the refused ones does not end',
     run: async store => {
       const session = await addSession(store)

@@ -1,6 +1,8 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { addSession, CHECK_TIME, countYes, type SessionStoreCheck } from './session-store-check.ts'
 
+const NOBODYS_SESSION = { kind: 'session', id: 'nobody' } as const
+
 /** What is kept, for how long, and the data of the app. */
 export const KEEPING_CHECKS: readonly SessionStoreCheck[] = [
   {
@@ -64,27 +66,16 @@ export const KEEPING_CHECKS: readonly SessionStoreCheck[] = [
     }
   },
   {
-    title: 'what counts once counts once, until its time has passed',
-    run: async store => {
-      const { id: key } = await addSession(store)
-      const use = { key, nowMs: CHECK_TIME, untilMs: CHECK_TIME + 1000 }
-      equal(await countYes(20, async () => await store.useOnce(use)), 1)
-      equal(await store.useOnce({ ...use, nowMs: CHECK_TIME + 999 }), false)
-      equal(await store.useOnce({ key, nowMs: CHECK_TIME + 1000, untilMs: CHECK_TIME + 2000 }), true)
-      equal(await store.useOnce({ ...use, key: `${key}-other` }), true)
-    }
-  },
-  {
     title: 'what has expired is removed, and nothing else',
     run: async store => {
       const expired = await addSession(store, { expiresAtMs: CHECK_TIME + 1 })
       const live = await addSession(store, { expiresAtMs: CHECK_TIME + 2 })
       const use = { key: expired.id, nowMs: CHECK_TIME, untilMs: CHECK_TIME + 2 }
-      await store.useOnce(use)
+      await store.endOnce(NOBODYS_SESSION, use)
       while ((await store.removeExpired(CHECK_TIME + 1, 1)) > 0);
       equal((await store.find(live.id, CHECK_TIME + 1))?.id, live.id)
       equal(await store.find(expired.id, CHECK_TIME + 1), null)
-      equal(await store.useOnce({ ...use, nowMs: CHECK_TIME + 1 }), false)
+      equal(await store.endOnce(NOBODYS_SESSION, { ...use, nowMs: CHECK_TIME + 1 }), null)
     }
   }
 ]

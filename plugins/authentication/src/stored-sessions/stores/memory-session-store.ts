@@ -30,6 +30,13 @@ export function memorySessionStore({ maxSessions = 100_000 }: MemorySessionStore
     return session !== null
   }
 
+  function endNow(by: EndedBy): StoredSession[] {
+    const candidates = 'id' in by ? [sessions.get(by.id)] : [...sessions.values()]
+    const ended = candidates.flatMap(session => (session !== undefined && isEndedBy(session, by) ? [session] : []))
+    for (const { id } of ended) sessions.delete(id)
+    return ended
+  }
+
   function forgetUses(nowMs: number): void {
     for (const [key, untilMs] of uses) if (untilMs <= nowMs) uses.delete(key)
   }
@@ -69,24 +76,19 @@ export function memorySessionStore({ maxSessions = 100_000 }: MemorySessionStore
       const session = live(id, nowMs)
       return session?.dataVersion === dataVersion && change(session, { data, dataVersion: dataVersion + 1 })
     },
-    end: async by => {
-      const candidates = 'id' in by ? [sessions.get(by.id)] : [...sessions.values()]
-      const ended = candidates.flatMap(session => (session !== undefined && isEndedBy(session, by) ? [session] : []))
-      for (const { id } of ended) sessions.delete(id)
-      return ended
+    end: async by => endNow(by),
+    endOnce: async (by, { key, nowMs, untilMs }) => {
+      if ((uses.get(key) ?? 0) > nowMs) return null
+      if (uses.size >= MAX_USES) forgetUses(nowMs)
+      if (uses.size >= MAX_USES) throw new Error('There are too many uses to remember')
+      uses.set(key, untilMs)
+      return endNow(by)
     },
     listOfOwner: async ({ issuer, subject }, nowMs, limit) =>
       [...sessions.values()]
         .filter(session => session.issuer === issuer && session.subject === subject && session.expiresAtMs > nowMs)
         .sort((one, other) => other.lastUsedAtMs - one.lastUsedAtMs)
         .slice(0, limit),
-    useOnce: async ({ key, nowMs, untilMs }) => {
-      if ((uses.get(key) ?? 0) > nowMs) return false
-      if (uses.size >= MAX_USES) forgetUses(nowMs)
-      if (uses.size >= MAX_USES) throw new Error('There are too many uses to remember')
-      uses.set(key, untilMs)
-      return true
-    },
     removeExpired: async (nowMs, limit) => {
       const expired = [...sessions.values()].filter(({ expiresAtMs }) => expiresAtMs <= nowMs).slice(0, limit)
       for (const { id } of expired) sessions.delete(id)

@@ -94,15 +94,25 @@ export function postgresSessionStore(db: Knex, { timeoutMs = 2000 }: PostgresSes
         .timeout(timeoutMs)
       return rows.map(sessionOfRow)
     },
-    async useOnce({ key, nowMs, untilMs }) {
-      const { rows } = await db
-        .raw<{ rows: readonly unknown[] }>(
-          `insert into login_session_uses as u (key, until_ms) values (?, ?)
-          on conflict (key) do update set until_ms = excluded.until_ms where u.until_ms <= ? returning 1`,
-          [key, untilMs, nowMs]
-        )
+    async endOnce(by, { key, nowMs, untilMs }) {
+      const use = db.raw(
+        `insert into login_session_uses as u (key, until_ms) values (?, ?)
+        on conflict (key) do update set until_ms = excluded.until_ms where u.until_ms <= ? returning key`,
+        [key, untilMs, nowMs]
+      )
+      const ended = db(SESSIONS_TABLE)
+        .where(endedColumns(by))
+        .whereExists(db.select(db.raw('1')).from('used'))
+        .delete()
+        .returning('*')
+      const rows: ReadonlyArray<StoredSessionRow | { readonly id: null }> = await db
+        .with('used', use)
+        .with('ended', ended)
+        .select('ended.*')
+        .from('used')
+        .leftJoin('ended', db.raw('true'))
         .timeout(timeoutMs)
-      return rows.length === 1
+      return rows.length === 0 ? null : rows.flatMap(row => (row.id === null ? [] : [sessionOfRow(row)]))
     },
     async removeExpired(nowMs, limit) {
       const sessions = await removeBatch(db, { table: SESSIONS_TABLE, key: 'id', until: 'expires_at_ms' }, nowMs, limit)

@@ -29,6 +29,20 @@ end
 local function indexesOf(key) return redis.call('HMGET', key, 'ownerKey', 'issuerSessionKey') end
 `
 
+/** ARGV: what KEYS[1] is, a version or '', a subject or ''. */
+const END = `
+local keys = { KEYS[1] }
+if ARGV[1] == 'index' then keys = redis.call('SMEMBERS', KEYS[1]) end
+local ended = {}
+for _, key in ipairs(keys) do
+  local id, subject, version = unpack(redis.call('HMGET', key, 'id', 'subject', 'version'))
+  if id and (ARGV[2] == '' or version == ARGV[2]) and (ARGV[3] == '' or subject == ARGV[3]) then
+    ended[#ended + 1] = fieldsOf(key)
+    for _, index in ipairs(indexesOf(key)) do if index then redis.call('SREM', index, key) end end
+    redis.call('DEL', key)
+  end
+end`
+
 /** Each step of the store as one script, by its name. `KEYS[1]` is the session, or an index of sessions. */
 export const REDIS_SCRIPTS = Object.freeze({
   // ARGV: time to live, then the fields with their values. KEYS: after the session its indexes.
@@ -81,19 +95,14 @@ if not isLive(KEYS[1], ARGV[1]) or redis.call('HGET', KEYS[1], 'dataVersion') ~=
 if ARGV[3] then redis.call('HSET', KEYS[1], 'data', ARGV[3]) else redis.call('HDEL', KEYS[1], 'data') end
 redis.call('HINCRBY', KEYS[1], 'dataVersion', 1)
 return 1`,
-  // ARGV: what KEYS[1] is, a version or '', a subject or ''
-  end: `${PRELUDE}
-local keys = { KEYS[1] }
-if ARGV[1] == 'index' then keys = redis.call('SMEMBERS', KEYS[1]) end
-local ended = {}
-for _, key in ipairs(keys) do
-  local id, subject, version = unpack(redis.call('HMGET', key, 'id', 'subject', 'version'))
-  if id and (ARGV[2] == '' or version == ARGV[2]) and (ARGV[3] == '' or subject == ARGV[3]) then
-    ended[#ended + 1] = fieldsOf(key)
-    for _, index in ipairs(indexesOf(key)) do if index then redis.call('SREM', index, key) end end
-    redis.call('DEL', key)
-  end
-end
+  end: `${PRELUDE}${END}
+return ended`,
+  // KEYS[2]: the use. ARGV: those of an end, then now, until, time to live. An error in the middle leaves it unused.
+  endOnce: `${PRELUDE}
+local untilMs = redis.call('GET', KEYS[2])
+if untilMs and tonumber(untilMs) > tonumber(ARGV[4]) then return 0 end
+${END}
+redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6])
 return ended`,
   // ARGV: now
   list: `${PRELUDE}
@@ -101,13 +110,7 @@ local found = {}
 for _, key in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   if isLive(key, ARGV[1]) then found[#found + 1] = fieldsOf(key) end
 end
-return found`,
-  // ARGV: now, until, time to live
-  useOnce: `
-local untilMs = redis.call('GET', KEYS[1])
-if untilMs and tonumber(untilMs) > tonumber(ARGV[1]) then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-return 1`
+return found`
 })
 
 /** The name of a script. */

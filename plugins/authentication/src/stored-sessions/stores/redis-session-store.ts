@@ -83,12 +83,16 @@ export function redisSessionStore({
       const { key, args } = whereEnded(by)
       return sessionsOfReply(await run('end', [key], args))
     },
+    async endOnce(by, { key: used, nowMs, untilMs }) {
+      const { key, args } = whereEnded(by)
+      const times = [nowMs, untilMs, lifeMs(untilMs, nowMs)]
+      const reply = await run('endOnce', [key, `${prefix}use:${keyDigest(used)}`], [...args, ...times])
+      return Array.isArray(reply) ? sessionsOfReply(reply) : null
+    },
     async listOfOwner(owner, nowMs, limit) {
       const sessions = sessionsOfReply(await run('list', [ownerKey(owner)], [nowMs]))
       return sessions.sort((one, other) => other.lastUsedAtMs - one.lastUsedAtMs).slice(0, limit)
     },
-    useOnce: async ({ key, nowMs, untilMs }) =>
-      await decides('useOnce', [`${prefix}use:${keyDigest(key)}`], [nowMs, untilMs, lifeMs(untilMs, nowMs)]),
     // Redis removes what has expired by itself.
     removeExpired: async () => 0
   }

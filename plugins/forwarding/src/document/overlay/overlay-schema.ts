@@ -42,7 +42,11 @@ const overlayRoute = closed(
     stream: ofRoute.stream
   },
   'Changes the pushed route for the same requests, or is another one.',
-  { pushedOnly: ['requestHeaders', 'responseHeaders', 'cacheControl', 'contentSecurityPolicy', 'rateLimits', 'cors'] }
+  {
+    pushedOnly: [
+      ...['compose', 'requestHeaders', 'responseHeaders', 'cacheControl', 'contentSecurityPolicy', 'rateLimits', 'cors']
+    ]
+  }
 )
 
 /** What may be said over a file of routes: limits, and routes to the upstreams that it has. */

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { verifyDpopProof } from '@sallyport/authentication'
 import type { IssuedCertificate } from '@sallyport/local'
 import { createIssuer, type TestIssuer } from '@sallyport/testing'
 import type { Test } from 'tap'
@@ -19,6 +20,7 @@ interface IssuerRequest {
   readonly path: string
   readonly form: URLSearchParams
   readonly authorization: string | undefined
+  readonly dpop: string | string[] | undefined
 }
 
 /** What the issuer does otherwise than an honest one. */
@@ -29,6 +31,8 @@ export interface IssuerTricks {
   /** Makes the id_token of the claims that an honest one would have. */
   readonly idToken?: (claims: Claims) => unknown
   readonly accessClaims?: Claims
+  /** More members of `cnf`, where a key was proven. */
+  readonly confirmation?: Claims
   /** More or other parameters of its answer through the browser; `null` takes one away. */
   readonly answerBack?: Readonly<Record<string, string | null>>
   /** Answers a path instead of the issuer; `false`: the issuer does. */
@@ -81,7 +85,8 @@ export async function startLoginIssuer(
 
   function answer(request: IncomingMessage, form: URLSearchParams, response: ServerResponse): void {
     const path = request.url ?? ''
-    const seen = { path, form, authorization: request.headers.authorization }
+    const { authorization, dpop } = request.headers
+    const seen = { path, form, authorization, dpop }
     self.requests.push(seen)
     if (self.tricks.answer?.(seen, response) === true) return
     if (path.startsWith('/.well-known/')) {
@@ -92,6 +97,7 @@ export async function startLoginIssuer(
         revocation_endpoint: `${origin}/revoke`,
         jwks_uri: kit.jwksUri,
         ...metadata,
+        ...(metadata['dpop'] === true && { dpop_signing_alg_values_supported: ['ES256'] }),
         ...(metadata['end'] === true && { end_session_endpoint: `${origin}/end-session` }),
         ...(metadata['par'] === true && { pushed_authorization_request_endpoint: `${origin}/par` })
       })
@@ -99,7 +105,7 @@ export async function startLoginIssuer(
       const requestUri = `urn:ietf:params:oauth:request_uri:${randomUUID()}`
       pushed.set(requestUri, form)
       sendJson(response, 201, { request_uri: requestUri, expires_in: 60 })
-    } else if (path === '/token') token(form, response)
+    } else if (path === '/token') token(seen, response)
     else if (path === '/jwks') sendKeys(response)
     else if (path.startsWith('/authorize?')) {
       const location = self.authorize(`${origin}${path}`, self.tricks.answerBack)
@@ -118,19 +124,26 @@ export async function startLoginIssuer(
       )
   }
 
-  function token(form: URLSearchParams, response: ServerResponse): void {
+  function token({ form, dpop }: IssuerRequest, response: ServerResponse): void {
     const { tricks } = self
+    const proof = dpop === undefined ? null : provenKey(dpop)
+    if (proof?.kind === 'invalid') {
+      sendJson(response, 400, { error: 'invalid_dpop_proof' })
+      return
+    }
     const access = kit.token({
       sub: SUBJECT,
       client_id: CLIENT_ID,
       scope: 'openid orders:read',
       roles: ['CUSTOMER'],
+      ...(proof !== null && { cnf: { jkt: proof.proof.thumbprint, ...tricks.confirmation } }),
       ...tricks.accessClaims
     })
+    const tokenType = proof === null ? 'Bearer' : 'DPoP'
     if (form.get('grant_type') === 'refresh_token') {
       sendJson(response, 200, {
         access_token: access,
-        token_type: 'Bearer',
+        token_type: tokenType,
         expires_in: 300,
         refresh_token: randomUUID()
       })
@@ -141,8 +154,10 @@ export async function startLoginIssuer(
     const challenge = createHash('sha256')
       .update(form.get('code_verifier') ?? '')
       .digest('base64url')
+    const boundTo = asked?.get('dpop_jkt') ?? null
     if (
       asked === undefined ||
+      (boundTo !== null && boundTo !== proof?.proof.thumbprint) ||
       asked.get('code_challenge') !== challenge ||
       asked.get('redirect_uri') !== form.get('redirect_uri')
     ) {
@@ -168,12 +183,15 @@ export async function startLoginIssuer(
     const idToken = tricks.idToken?.(claims) ?? kit.token(claims, { typ: 'JWT', ...tricks.idHeader })
     sendJson(response, 200, {
       access_token: access,
-      token_type: 'Bearer',
+      token_type: tokenType,
       expires_in: 300,
       refresh_token: `refresh-${randomUUID()}`,
       id_token: idToken
     })
   }
+
+  const provenKey = (dpop: string | string[]) =>
+    verifyDpopProof(dpop, { method: 'POST', url: `${origin}/token`, nowSeconds: clock.ms / 1000 })
 
   const self: LoginIssuer = {
     kit,

@@ -16,7 +16,7 @@ import {
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import type { Test } from 'tap'
 import { AUDIENCE, CLIENT_ID, startLoginIssuer, type Claims, type LoginIssuer } from './login-issuer.ts'
-import { Browser, key } from './session-app.ts'
+import { Browser, key } from './app-browser.ts'
 
 export { CLIENT_ID, type IssuerTricks, type LoginIssuer } from './login-issuer.ts'
 
@@ -38,6 +38,7 @@ export interface LoginAppOptions {
   readonly login?: Partial<Omit<LoginRoutesOptions, 'logLevel' | 'logSerializers'>>
   readonly session?: Partial<NonNullable<AuthenticationOptions['session']>>
   readonly client?: Partial<TokenClientOptions>
+  readonly discoveryTimeoutMs?: number
   /** Keys of the issuer. Default: those of the test kit, without a request. */
   readonly keys?: (issuer: string, clock: () => number) => KeySource
   /** App and issuer speak TLS, for a real browser: the app at `127.0.0.1`, the issuer at `localhost`. */
@@ -57,12 +58,11 @@ export const NAVIGATION = {
 export async function buildLoginApp(t: Test, options: LoginAppOptions = {}): Promise<LoginApp> {
   const clock = { ms: Date.UTC(2026, 10, 26, 12) }
   const issuer = await startLoginIssuer(t, clock, options)
-  const { dispatcher, timeoutMs = 5000 } = options.client ?? {}
-  const reach = { timeoutMs, ...(dispatcher !== undefined && { dispatcher }) }
+  const { client: { dispatcher } = {}, discoveryTimeoutMs: timeoutMs } = options
+  const reach = { ...(dispatcher && { dispatcher }), ...(timeoutMs !== undefined && { timeoutMs }) }
   const clientOptions: TokenClientOptions = {
     metadata: async () => await discoverMetadata({ issuer: issuer.origin, ...reach }),
     clientId: CLIENT_ID,
-    ...reach,
     ...(options.client?.clientKey === undefined && { clientSecret: CLIENT_SECRET }),
     clock: () => clock.ms,
     ...options.client
