@@ -137,7 +137,12 @@ export async function buildApp(
     ),
     ...(issuerAgent && { dispatcher: issuerAgent }),
     ...(introspection && { introspection }),
-    ...protectedResourceOptions({ ...settings, replays: collaborators.proofReplays }),
+    ...protectedResourceOptions({
+      ...settings,
+      replays: collaborators.proofReplays,
+      // Those of the table in use: a reload of the routes is seen.
+      scopes: () => app.forwarding.scopes()
+    }),
     ...(tokenClient && { basic: { tokenClient, ...own, ...clock } }),
     ...(hasSessions && {
       session: {

@@ -9,6 +9,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { allPorts, freePortBase, readStack, startOwnStack, type OwnStack } from '@sallyport/local'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
+import { presentBoundTokens } from './support/certificate-bound-token.ts'
 
 const run = promisify(execFile)
 const directory = mkdtempSync(join(tmpdir(), 'sallyport-launcher-'))
@@ -168,6 +169,17 @@ t.test('P2: Ctrl-C stops everything with exit code 0', async t => {
     `${stack.gateway}/login`
   ])
   t.match(stdout, /set-cookie: __Host-sallyport-access=[^;]+;.*Secure/i, 'S-01: over TLS the cookies are host-bound')
+  await t.test(
+    'a certificate-bound token is worth nothing without its certificate, at the edge or behind it',
+    async t => {
+      const refused = { status: 401, code: 'SALLYPORT_AUTHENTICATION_TOKEN_INVALID' }
+      for (const [place, answers] of Object.entries(await presentBoundTokens(third))) {
+        t.strictSame(answers.withItsCertificate, { status: 200, code: undefined }, place)
+        t.strictSame(answers.withoutCertificate, refused, place)
+        t.strictSame(answers.withAnother, refused, place)
+      }
+    }
+  )
   process.kill(third.pid, 'SIGINT')
   t.equal(await third.ended, 0)
   t.strictSame(await listening(), [])

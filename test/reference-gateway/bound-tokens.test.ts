@@ -1,9 +1,10 @@
 // Tokens that are bound to a key, at the edge: what the client shows there is not what goes on to a service.
 import { createHash, X509Certificate } from 'node:crypto'
+import { allOf, anyOf, role, scope } from '@sallyport/authorization'
 import { checkSettings } from '../../reference-gateway/src/settings.ts'
 import t from 'tap'
 import { Agent, request } from 'undici'
-import { accessToken, SETTINGS, startEdge } from '../support/edge.ts'
+import { accessToken, oneRoute, SETTINGS, startEdge } from '../support/edge.ts'
 import { dpopKey, dpopProof, hashOfToken } from '../support/dpop.ts'
 import { makeAuthority } from '../support/certificates.ts'
 
@@ -75,6 +76,21 @@ t.test('the edge takes bound tokens when configured, exchanges them, and says so
   })
   const challenge = (await ask(withoutCertificate, {})).headers['www-authenticate']
   t.match(challenge, `resource_metadata="${RESOURCE}/.well-known/oauth-protected-resource"`)
+})
+
+t.test('the edge says which scopes the routes of its table in use name, beside those of its own routes', async t => {
+  const written = anyOf(role('ADMIN'), allOf(role('CUSTOMER'), scope('orders:write', 'orders:read')))
+  const edge = await startEdge(t, { settings: { resource: 'http://127.0.0.1' }, table: oneRoute({ access: written }) })
+  const supported = async () => {
+    const answer = await edge.app.inject({
+      url: '/.well-known/oauth-protected-resource',
+      headers: { host: '127.0.0.1' }
+    })
+    return answer.json<{ scopes_supported: string[] }>().scopes_supported
+  }
+  t.same(await supported(), ['audit:personal', 'audit:read', 'orders:read', 'orders:write'])
+  edge.app.forwarding.replace(oneRoute({ access: scope('orders:cancel') })('http://127.0.0.1:1'))
+  t.same(await supported(), ['audit:personal', 'audit:read', 'orders:cancel'])
 })
 
 t.test('settings for bound tokens that cannot work are mistakes', async t => {

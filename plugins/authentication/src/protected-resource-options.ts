@@ -7,6 +7,8 @@ export interface ProtectedResourceFacts {
   readonly resource?: string | undefined
   /** To what the tokens that it takes may be bound. */
   readonly boundTokens: readonly string[]
+  /** Scopes beside those that the policies of its routes name. Left out: none. */
+  readonly scopes?: (() => readonly string[]) | undefined
   /** Remembers used proofs for several processes. Left out: this process remembers its own. */
   readonly replays?: ProofReplays | undefined
 }
@@ -19,11 +21,12 @@ export interface ProtectedResourceFacts {
 export function protectedResourceOptions({
   resource,
   boundTokens,
+  scopes,
   replays
 }: ProtectedResourceFacts): AuthenticationOptions {
   return {
     certificateBound: boundTokens.includes('certificate'),
-    ...(resource !== undefined && { resourceMetadata: { resource } }),
+    ...(resource !== undefined && { resourceMetadata: { resource, ...(scopes && { scopes }) } }),
     ...(resource !== undefined &&
       boundTokens.includes('dpop') && { dpop: { origin: new URL(resource).origin, ...(replays && { replays }) } })
   }

@@ -1,4 +1,4 @@
-import { declareRoutes, type Policy, type RouteAccess } from '@sallyport/security-context'
+import { declareRoutes, namedScopes } from '@sallyport/security-context'
 import { customOption, optionsObject, Type, type Static } from '@sallyport/security-context/options'
 import type { FastifyInstance } from 'fastify'
 import { isSecureEndpoint } from './sources/fetch-document.ts'
@@ -68,7 +68,7 @@ export function resourceMetadataUri(resource: string): string {
 export function serveResourceMetadata(fastify: FastifyInstance, described: DescribedResource): void {
   const scopes = new Set<string>()
   fastify.addHook('onRoute', function collectScopes({ config }) {
-    for (const scope of scopesOfAccess(config?.access)) scopes.add(scope)
+    for (const scope of namedScopes(config?.access)) scopes.add(scope)
   })
   const path = new URL(resourceMetadataUri(described.options.resource)).pathname
   const config = { access: 'public', audit: 'none' } as const
@@ -98,18 +98,6 @@ function metadataDocument(
     ...(name !== undefined && { resource_name: name }),
     ...(documentation !== undefined && { resource_documentation: documentation })
   }
-}
-
-/** Every scope that a declaration of access names. */
-function scopesOfAccess(access: RouteAccess | undefined): readonly string[] {
-  return typeof access === 'object' && access !== null ? scopesOfPolicy(access) : []
-}
-
-function scopesOfPolicy(policy: Policy): readonly string[] {
-  if (policy.kind === 'allOf' || policy.kind === 'anyOf') {
-    return Array.isArray(policy.policies) ? policy.policies.flatMap(scopesOfPolicy) : []
-  }
-  return policy.kind === 'scope' && Array.isArray(policy.allOf) ? policy.allOf : []
 }
 
 function isResourceIdentifier(value: unknown): value is string {

@@ -1,5 +1,5 @@
 import '@sallyport/security-context/require-node'
-import { offerMeasurements, type AuditSink } from '@sallyport/security-context'
+import { namedScopes, offerMeasurements, type AuditSink } from '@sallyport/security-context'
 import { defined } from '@sallyport/security-context/mechanics'
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -73,6 +73,8 @@ export interface Forwarding {
   readonly shedding: () => SheddingLimits | null
   /** Whether a request asks for a WebSocket at a route that has them: it must not be refused for its `Upgrade`. */
   readonly takesUpgrade: (request: FastifyRequest) => boolean
+  /** Every scope that a route of the table names. */
+  readonly scopes: () => readonly string[]
 }
 
 declare module 'fastify' {
@@ -147,6 +149,7 @@ async function forwarding(fastify: FastifyInstance, given: ForwardingOptions): P
       else limiter.admitSource(request, reply, limits, done)
     },
     shedding: () => shedding,
+    scopes: () => [...new Set(read.routes.flatMap(({ access }) => namedScopes(access)))],
     takesUpgrade: request => mayUpgrade(request, routeOfRequest(request)),
     check(next) {
       checked(next)

@@ -15,6 +15,7 @@ import { traceIdOf } from './trace.ts'
 
 export { LONGEST_ACTOR_CHAIN, type Actor, type AppClaims, type Principal } from './principal.ts'
 export type { Policy, Resource, RouteAccess, RouteAudit } from './route-access.ts'
+export { namedScopes } from './named-scopes.ts'
 export {
   isSecurityEffect,
   recordSecurityEvent,

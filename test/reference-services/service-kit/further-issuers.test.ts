@@ -4,6 +4,7 @@ import { buildService, type ServiceDefinition } from '@sallyport/service-kit'
 import { TXN_HEADER } from '@sallyport/security-context'
 import { createIssuer } from '@sallyport/testing'
 import t, { type Test } from 'tap'
+import * as orderService from '@sallyport/order-service'
 import * as restaurantService from '@sallyport/restaurant-service'
 import { authority, SETTINGS, startService } from '../support/services.ts'
 
@@ -70,6 +71,18 @@ t.test('a service whose policies do not say whose subjects they mean does not bo
   }
   await t.rejects(startWithPartner(t, ownRow), /issuer/)
 })
+
+t.test(
+  'order-service does not boot with a second issuer: its orders name their customer without an issuer',
+  async t => {
+    const settings = { ...SETTINGS, restaurantServiceOrigin: 'https://restaurant.example', furtherIssuers }
+    const { dispatcher } = createIssuer({ issuer: PARTNER, audience: 'order-service' })
+    await t.rejects(startService(t, orderService, settings, { issuerAgent: dispatcher }), {
+      code: 'SALLYPORT_AUTHORIZATION_POLICIES_INVALID',
+      message: /GET \/orders\/:orderId: access[\w.]+\.owner names no issuer, and this app takes tokens of several/
+    })
+  }
+)
 
 t.test('a wrong list is refused at boot, by the name of what is wrong', async t => {
   const wrong = JSON.stringify([{ issuer: authority.issuer }, { issuer: 'http://partner.example' }])

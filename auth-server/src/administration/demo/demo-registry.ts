@@ -59,6 +59,7 @@ export function demoRegistry(services: readonly DemoService[]): DemoRegistry {
     .flatMap(({ scopes }) => scopes)
     .flatMap(({ name, description }) => (description === undefined ? [] : [{ name, en: description }]))
   const edgeScopeNames = edgeScopes.map(({ name }) => name)
+  const asked = services.filter(({ scopes }) => scopes.some(({ description }) => description !== undefined))
   return {
     audiences: [EDGE, ...names],
     roles: DEMO_ROLES,
@@ -78,7 +79,11 @@ export function demoRegistry(services: readonly DemoService[]): DemoRegistry {
     ],
     keyClients: [
       machineClient('assertion-client', edgeScopeNames, { authenticationMethods: ['private_key_jwt'] }),
-      machineClient('mtls-client', edgeScopeNames, { authenticationMethods: ['tls_client_auth'] })
+      // It calls services directly too: its tokens are worth nothing without its certificate.
+      machineClient('mtls-client', edgeScopeNames, {
+        authenticationMethods: ['tls_client_auth'],
+        audiences: asked.map(({ name }) => name)
+      })
     ]
   }
 }
