@@ -1,4 +1,7 @@
 // GET /audit/events/live: the trails of all processes as they grow.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { readLiveEvents, runAuditCommand, type ReceivedEvent } from '@sallyport/audit-log'
 import t, { type Test } from 'tap'
@@ -134,6 +137,14 @@ t.test(
   }
 )
 
+/** A server that answers everything, and not with rows. */
+async function otherServer(t: Test): Promise<string> {
+  const server = createServer((_request, response) => response.end('{"events":[{"secret":1}]}')).listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
 t.test('the commands search and follow all trails through the gateway, and name what is missing', async t => {
   const edge = await edgeWithTrails(t)
   const lines = { out: '', error: '' }
@@ -171,7 +182,11 @@ t.test('the commands search and follow all trails through the gateway, and name 
     [`search --gateway ${edge.url}`, {}, /SALLYPORT_AUDIT_AUTHORIZATION is missing/],
     ['tail --gateway http://gateway.example', undefined, /--gateway is no https/],
     [`search --subjct x --gateway ${edge.url}`, undefined, /subjct/],
-    [`search --personal --gateway ${edge.url}`, undefined, /--personal is for the trail of one database/]
+    ...['--personal', '--name a', '--source-address b', '--after 1'].map(
+      flag => [`search ${flag} --gateway ${edge.url}`, undefined, /is for the trail of one database/] as const
+    ),
+    [`tail --lines 3 --gateway ${edge.url}`, undefined, /--lines is for the trail of one database/],
+    [`search --ca /nowhere.pem --gateway ${edge.url}`, undefined, /the file of --ca cannot be read/]
   ] as const) {
     t.equal(await command(line, environment && { environment }), 2, line)
     t.match(lines.error, message)
@@ -179,4 +194,8 @@ t.test('the commands search and follow all trails through the gateway, and name 
   const other = { SALLYPORT_AUDIT_AUTHORIZATION: GOOD.authorization }
   t.equal(await command(`tail --gateway ${edge.url}`, { environment: other }), 1, 'who may not read is told so')
   t.match(lines.error, /answered 403 SALLYPORT_AUTHORIZATION_FORBIDDEN/)
+  t.equal(await command(`search --gateway ${edge.url}`, { environment: other }), 1, 'and so in a search')
+  t.match(lines.error, /answered 403 SALLYPORT_AUTHORIZATION_FORBIDDEN/)
+  t.equal(await command(`search --gateway ${await otherServer(t)}`), 1, 'a server of something else')
+  t.match(lines.error, /something else than a page/)
 })
