@@ -171,9 +171,13 @@ const MAX_PRUNE_DAYS = 36_500
 function pruneTime(text: string, nowMs: number, flag: string): Date {
   const [, days] = /^(\d{1,5})d$/.exec(text) ?? []
   if (days !== undefined && Number(days) <= MAX_PRUNE_DAYS) return new Date(nowMs - Number(days) * PRUNE_DAY_MS)
-  const { until } = parseAuditQuery({ until: text })
-  if (until === undefined) throw new AuditUsageError(`${flag} is not a time`)
-  return until
+  try {
+    const { until } = parseAuditQuery({ until: text })
+    if (until !== undefined) return until
+  } catch {
+    // What it says names a parameter that nobody gave.
+  }
+  throw new AuditUsageError(`${flag} is not a time`)
 }
 
 /** `session.*,token.*=730d;*.read=90d` */
