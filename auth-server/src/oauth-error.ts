@@ -24,7 +24,8 @@ export type OAuthErrorCode =
   | 'unsupported_response_type'
   | 'request_not_supported'
 
-const STATUS: Readonly<Record<OAuthErrorCode, number>> = {
+/** The HTTP status of each. */
+export const OAUTH_ERROR_STATUSES: Readonly<Record<OAuthErrorCode, number>> = {
   invalid_request: 400,
   invalid_client: 401,
   invalid_grant: 400,
@@ -63,7 +64,7 @@ export class OAuthError extends Error {
   ) {
     super(description, options.cause === undefined ? undefined : { cause: options.cause })
     this.error = error
-    this.statusCode = STATUS[error]
+    this.statusCode = OAUTH_ERROR_STATUSES[error]
     this.code = `SALLYPORT_OAUTH_${error.toUpperCase()}`
     this.reason = reason
     this.retryAfterSeconds = options.retryAfterSeconds ?? null

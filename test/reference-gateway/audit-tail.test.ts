@@ -1,8 +1,13 @@
 // GET /audit/events/live: the trails of all processes as they grow.
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { readLiveEvents, runAuditCommand, type ReceivedEvent } from '@sallyport/audit-log'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
+import { placesText } from '../../plugins/audit-log/src/search/trail-places.ts'
 import { accessToken, GOOD, startEdge, until, type Edge } from '../support/edge.ts'
 
 const tokenOf = async (more: Record<string, unknown> = {}) => ({
@@ -112,6 +117,33 @@ t.test("the gateway's own rows are among them, and a trail that does not answer 
 })
 
 t.test(
+  'what a row says of persons stays concealed from who follows all trails, also in rows of an old form',
+  async t => {
+    const edge = await edgeWithTrails(t)
+    liveService(edge)
+    liveService({ orders: edge.deliveries })
+    const after = placesText(new Map([['reference-gateway', 0]]))
+    const tail = await follow(edge, `?action=session.login&after=${after}`)
+    const clear = { source_address: '198.51.100.7', peer_address: '192.0.2.1', name_tried: 'ada' }
+    await edge.db('audit_events').insert({
+      ...clear,
+      ...{ id: randomUUID(), occurred_at: new Date(), process: 'reference-gateway', version: 2 },
+      ...{
+        action: 'session.login',
+        outcome: 'denied',
+        detail: JSON.stringify({ sourceAddress: clear.source_address })
+      },
+      content_hash: Buffer.alloc(32)
+    })
+    await edge.app.sealAudit()
+    const { event, said, data } = await tail.next()
+    t.match({ event, said }, { event: 'audit', said: { trail: 'reference-gateway', sourceAddress: '[sealed]' } })
+    for (const value of Object.values(clear)) t.notMatch(data, value)
+    tail.leave()
+  }
+)
+
+t.test(
   'only who may read the trails follows them, with filters that there are, and as long as the access lasts',
   async t => {
     const edge = await edgeWithTrails(t)
@@ -133,6 +165,14 @@ t.test(
     await edge.app.close()
   }
 )
+
+/** A server that answers everything, and not with rows. */
+async function otherServer(t: Test): Promise<string> {
+  const server = createServer((_request, response) => response.end('{"events":[{"secret":1}]}')).listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
 
 t.test('the commands search and follow all trails through the gateway, and name what is missing', async t => {
   const edge = await edgeWithTrails(t)
@@ -170,8 +210,13 @@ t.test('the commands search and follow all trails through the gateway, and name 
   for (const [line, environment, message] of [
     [`search --gateway ${edge.url}`, {}, /SALLYPORT_AUDIT_AUTHORIZATION is missing/],
     ['tail --gateway http://gateway.example', undefined, /--gateway is no https/],
+    [`search --from yesterday --gateway ${edge.url}`, undefined, /from/],
     [`search --subjct x --gateway ${edge.url}`, undefined, /subjct/],
-    [`search --personal --gateway ${edge.url}`, undefined, /--personal is for the trail of one database/]
+    ...['--personal', '--name a', '--source-address b', '--after 1'].map(
+      flag => [`search ${flag} --gateway ${edge.url}`, undefined, /is for the trail of one database/] as const
+    ),
+    [`tail --lines 3 --gateway ${edge.url}`, undefined, /--lines is for the trail of one database/],
+    [`search --ca /nowhere.pem --gateway ${edge.url}`, undefined, /the file of --ca cannot be read/]
   ] as const) {
     t.equal(await command(line, environment && { environment }), 2, line)
     t.match(lines.error, message)
@@ -179,4 +224,8 @@ t.test('the commands search and follow all trails through the gateway, and name 
   const other = { SALLYPORT_AUDIT_AUTHORIZATION: GOOD.authorization }
   t.equal(await command(`tail --gateway ${edge.url}`, { environment: other }), 1, 'who may not read is told so')
   t.match(lines.error, /answered 403 SALLYPORT_AUTHORIZATION_FORBIDDEN/)
+  t.equal(await command(`search --gateway ${edge.url}`, { environment: other }), 1, 'and so in a search')
+  t.match(lines.error, /answered 403 SALLYPORT_AUTHORIZATION_FORBIDDEN/)
+  t.equal(await command(`search --gateway ${await otherServer(t)}`), 1, 'a server of something else')
+  t.match(lines.error, /something else than a page/)
 })

@@ -23,10 +23,14 @@ t.test('each prefix reaches its service, with a token for that service', async t
 t.test('an audit trail is reached under the name of its process', async t => {
   const { url, deliveries, orders } = await startEdge(t)
   await request(`${url}/audit/delivery-service?limit=5`, { headers: GOOD })
-  await request(`${url}/audit/auth-server/`, { headers: GOOD })
   t.equal(deliveries.received[0]!.url, '/audit?limit=5')
-  t.equal(orders.received[0]!.url, '/audit/')
-  t.equal(orders.received[0]!.headers.authorization, 'Bearer token-for-auth-server')
+  for (const name of ['auth-server', 'configuration-server']) {
+    for (const path of ['/', '/live?after=7']) {
+      await request(`${url}/audit/${name}${path}`, { headers: GOOD })
+      const { url: asked, headers } = orders.received.at(-1)!
+      t.match({ asked, headers }, { asked: `/audit${path}`, headers: { authorization: `Bearer token-for-${name}` } })
+    }
+  }
   t.equal((await request(`${url}/audit`, { headers: GOOD })).statusCode, 404)
   t.equal((await request(`${url}/audit/order-servicex`, { headers: GOOD })).statusCode, 404)
 })

@@ -6,6 +6,7 @@ import { configurationChanges } from './configuration-changes.ts'
 import { flood } from './flood.ts'
 import { keyRotations } from './key-rotations.ts'
 import { killedServices } from './killed-services.ts'
+import { largeStreams } from './large-streams.ts'
 import { longTrail } from './long-trail.ts'
 import { parallelRefreshes } from './parallel-refreshes.ts'
 import { refusedTokens } from './refused-tokens.ts'
@@ -22,6 +23,7 @@ const soaks: Readonly<Record<string, Soak>> = {
   trail: longTrail,
   'audit-mutations': auditMutations,
   flood,
+  'large-streams': largeStreams,
   restarts: rollingRestarts,
   kills: killedServices,
   'both-steps': bothSteps,

@@ -4,7 +4,6 @@ import { connect, type AddressInfo } from 'node:net'
 import { buildApp, type GatewayCollaborators, type GatewaySettings, migrate } from '@sallyport/reference-gateway'
 import type { ForwardedRouteOptions, RouteTableOptions } from '@sallyport/forwarding'
 import type { KeySource, SecurityEvent, TokenClient } from '@sallyport/security-context'
-import { defined } from '@sallyport/security-context/mechanics'
 import { createPeerAgent, type PeerAgent, type PeerAgentOptions } from '@sallyport/secure-transport'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
@@ -197,6 +196,16 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   boundTokens: []
 })
 
+/** The routes of a table without what it says of failures and overload: the connections are those of the test. */
+function unguarded({ defaults, upstreams, routes }: RouteTableOptions): RouteTableOptions {
+  const origins = Object.entries(upstreams).map(([name, { origin }]) => [
+    name,
+    { ...(origin !== undefined && { origin }) }
+  ])
+  const { timeouts: _timeouts, ...others } = defaults ?? {}
+  return { defaults: others, upstreams: Object.fromEntries(origins) as RouteTableOptions['upstreams'], routes }
+}
+
 /** The gateway, listening, with a database and with services behind it on real TLS sockets. */
 export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edge> {
   const authority = await makeAuthority()
@@ -211,12 +220,11 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     await authority.issue({ names: ['delivery-service.sallyport.internal'] }),
     'delivery-service.sallyport.internal'
   )
-  const peers = {
+  const upstreamAgent = createPeerAgent({
     ca: authority.certificate,
     addresses: { [ORDER_SERVICE]: '127.0.0.1', 'delivery-service.sallyport.internal': '127.0.0.1' },
     ...options.agent
-  }
-  const upstreamAgent = createPeerAgent(peers)
+  })
   t.after(() => upstreamAgent.destroy())
   const database = await gatewayDatabase(t)
   const exchanges: string[] = []
@@ -232,12 +240,11 @@ export async function startEdge(t: Test, options: EdgeOptions = {}): Promise<Edg
     tokenClient: standInTokenClient(exchanges, options.tokenClient),
     keys,
     upstreamAgent,
-    openUpstream: (_name, { connectTimeoutMs }) => createPeerAgent({ ...peers, ...defined({ connectTimeoutMs }) }),
     db: database.app,
     tracing: eventsObserver(events),
     table:
       options.table?.(origin) ??
-      localTable({ orders: origin, restaurants: origin, deliveries: deliveries.origin, authServer: origin }),
+      unguarded(localTable({ orders: origin, restaurants: origin, deliveries: deliveries.origin, authServer: origin })),
     ...options.collaborators
   }
   const app = await buildApp(settings, collaborators, options.live)

@@ -20,11 +20,14 @@ export interface RecordedVersions {
   readonly configuration?: string | undefined
 }
 
+/** A caller as far as a row names it: an app without our authentication may know the subject alone. */
+type RecordedPrincipal = Pick<Principal, 'subject'> & Partial<Principal>
+
 /** Who and where, beside the event itself. */
 export interface RecordContext extends RecordRules {
   readonly process: string
   readonly now: Date
-  readonly principal: Principal | null
+  readonly principal: RecordedPrincipal | null
   /** Whom the security events of the request name, for when neither the principal nor the event does. */
   readonly subject?: string | undefined
   readonly clientId?: string | undefined
@@ -69,7 +72,7 @@ export function buildRecord(event: AuditEvent, context: RecordContext): BuiltRec
     resourceId: cleanOptional(event.resource?.id),
     requestId: cleanOptional(context.requestId),
     traceId: cleanOptional(context.traceId),
-    txn: cleanOptional(context.txn ?? event.txn ?? stringOrNull(principal?.claims.txn)),
+    txn: cleanOptional(context.txn ?? event.txn ?? stringOrNull(principal?.claims?.txn)),
     sourceAddress: null,
     detail: detail.shown,
     peerAddress: null,

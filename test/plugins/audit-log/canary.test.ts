@@ -128,7 +128,7 @@ function look(t: Test, where: string, text: string): void {
   for (const [what, value] of Object.entries(PLANTED)) t.notOk(text.includes(value), `${where}: no ${what}`)
 }
 
-t.test('what is secret or personal leaves nowhere in clear, and is gone for good with its person', async t => {
+t.test('A6: what is secret or personal leaves nowhere in clear, and is gone for good with its person', async t => {
   const { app: db, appUrl, pruner, superuser } = await auditDatabase(t)
   const folder = spillFolder(t)
   const keys = [randomBytes(32)]

@@ -200,7 +200,12 @@ t.test('a wrong call is exit code 2 and says what is wrong; a database that is a
     [['search', '--from', 'yesterday'], /from/],
     [['verify', '--head', '5'], /--head is not/],
     [['prune'], /--before is missing/],
-    [['prune', '--before', 'x'], /until|before/]
+    [['prune', '--before', 'x'], /until|before/],
+    [['prune', '--before', '36501d'], /until|before/],
+    ...['', 'order.read', 'order.read=', '=90d', 'order.read=90d=1d', 'order read=90d', 'a=90d;', "a'=90d"].map(
+      (classes): [readonly string[], RegExp] => [['prune', '--before', '1d', '--classes', classes], /--classes is not/]
+    ),
+    [['prune', '--before', '1d', '--classes', 'order.read=yesterday'], /until|classes/]
   ]
   for (const [args, said] of wrong) {
     const { code, error, out } = await run(appUrl, args)

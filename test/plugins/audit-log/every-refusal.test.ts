@@ -1,38 +1,21 @@
 // Every error code of the project is run, and has to be found in the trail and in the metrics.
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import auditLog from '@sallyport/audit-log'
 import metrics from '@sallyport/metrics'
 import securityContext, { problemDetails } from '@sallyport/security-context'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { ROOT, workspaces } from '../../support/packages.ts'
 import { auditDatabase } from './support/audited-app.ts'
+import { codesOutsideErrors, everyRefusal, type Refusal } from './support/every-refusal.ts'
 import { securityContextOf } from './support/principal.ts'
 
-interface Refusal {
-  readonly code: string
-  readonly status: number
-  readonly make: () => Error
+/** Codes that no request is answered with as such, and why. */
+const WITHOUT_REQUEST: Readonly<Record<string, string>> = {
+  SALLYPORT_NODE_TOO_OLD: 'the process does not start'
 }
 
-/** The errors of every package: one that is added is run by itself. */
-async function everyRefusal(): Promise<Refusal[]> {
-  const files = workspaces()
-    .map(({ folder }) => join(ROOT, folder, 'src/errors.ts'))
-    .filter(file => existsSync(file))
-  const exported = (
-    await Promise.all(files.map(async file => (await import(file)) as Record<string, unknown>))
-  ).flatMap(each => Object.values(each))
-  return exported
-    .filter(value => typeof value === 'function' && value.prototype instanceof Error)
-    .map(value => {
-      const ErrorClass = value as new () => Error & { code: string; statusCode: number }
-      const { code, statusCode } = new ErrorClass()
-      return { code, status: statusCode, make: () => new ErrorClass() }
-    })
-}
+/** What an error without a code of its own is answered with; its row has the status. */
+const INTERNAL = 'SALLYPORT_CONTEXT_INTERNAL'
 
 const refusals = await everyRefusal()
 const KNOWN = { 'x-test-subject': 'user-1' }
@@ -88,6 +71,7 @@ t.test(
     await run('/declared', () => ({}))
     await run('/undeclared', () => KNOWN)
     await run('/declared', ({ code }) => ({ 'x-early': code, ...KNOWN }))
+    t.equal((await app.inject({ url: '/declared/unknown', headers: KNOWN })).json().code, INTERNAL)
     await app.sealAudit()
     const rows: { reason: string; action: string; subject: string | null; repeats: number }[] = await db('audit_events')
     const missing = (subject: string | null, action: string, repeats = 1): string[] =>
@@ -99,6 +83,7 @@ t.test(
               .filter(row => row.reason === code && row.subject === subject && row.action === action)
               .reduce((sum, row) => sum + row.repeats, 0) < repeats
         )
+    t.equal(rows.filter(({ reason }) => reason === 'status-500').length, 1, 'and so has what nobody foresaw')
     t.same(missing('user-1', 'declared.read'), [], 'a read of a known caller that was refused has a row')
     t.same(missing('user-1', 'declared.change'), [], 'and so has a change')
     t.same(missing(null, 'declared.read', 2), [], 'strangers are counted, before and after it is known who they are')
@@ -116,3 +101,14 @@ t.test(
     )
   }
 )
+
+t.test('no code of the project is outside that table', async t => {
+  const outside = [...codesOutsideErrors()]
+  t.ok(outside.includes(INTERNAL) && outside.includes('SALLYPORT_OAUTH_'), 'they are found')
+  t.same(
+    outside.filter(
+      code => code !== INTERNAL && !(code in WITHOUT_REQUEST) && !refusals.some(known => known.code.startsWith(code))
+    ),
+    []
+  )
+})

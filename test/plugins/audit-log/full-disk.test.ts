@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sealNow, verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { CLUSTER_FILE } from '../../support/cluster-file.ts'
@@ -116,6 +117,9 @@ t.test('A9: on a full disk nothing is acknowledged without its row, and all goes
   const things: number[] = await superuser('thing').pluck('id')
   t.strictSame(recorded.sort(), acknowledged.sort(), 'a row for everything that was acknowledged, and for nothing else')
   t.strictSame(things.map(String).sort(), acknowledged.sort(), 'and no effect without one')
+  await sealNow(superuser)
+  const trail = { ok: true, sealedRows: recorded.length, unsealedRows: 0 }
+  t.match(await verifyChain(superuser), trail, 'and the chain is whole')
 })
 
 t.test('A9: where kept rows fill the disk, they are refused with 503, and all goes on once there is room', async t => {

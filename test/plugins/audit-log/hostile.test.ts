@@ -54,7 +54,7 @@ async function shownBy(url: string, args: readonly string[]): Promise<{ code: nu
   return { code, lines: text.endsWith('\n') ? text.slice(0, -1).split('\n') : text.split('\n') }
 }
 
-t.test('hostile text in every field neither breaks nor forges a row, an export or a terminal', async t => {
+t.test('A7: hostile text in every field neither breaks nor forges a row, an export or a terminal', async t => {
   const { app: db, appUrl, prunerUrl } = await auditDatabase(t)
   const folder = spillFolder(t)
   const text = { now: '' }

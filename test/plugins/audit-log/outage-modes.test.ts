@@ -264,7 +264,7 @@ t.test('a row that the database refuses whenever it is tried does not keep back 
   await t.resolves(statusOf(app, '/read/1').then(status => t.equal(status, 503, 'and is refused while it is not away')))
 })
 
-t.test('a process that ends during the outage leaves its rows to the next one', async t => {
+t.test('A1: a process that ends during the outage leaves its rows to the next one', async t => {
   const { app, proxy, superuser, folder } = await setting(t, { reads: 'spill' })
   proxy.set('stopped')
   await readInOrder(app, [0, 1])

@@ -95,7 +95,7 @@ async function untilServed(app: FastifyInstance): Promise<void> {
 const count = (list: readonly number[], status: number): number => list.filter(each => each === status).length
 
 t.test(
-  'packets are swallowed for a while: what is answered is recorded, and afterwards all is served without a restart',
+  'A1: packets are swallowed for a while: what is answered is recorded, and afterwards all is served without a restart',
   async t => {
     const setup = await setting(t)
     const { app, proxy, superuser } = setup

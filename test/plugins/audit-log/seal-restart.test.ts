@@ -152,7 +152,7 @@ async function verifyUnsealed(db: Knex): Promise<{ unsealed: number }> {
 }
 
 t.test(
-  'rows of a transaction that was open at the last run before the restart, and commits after it, are sealed',
+  'A4: rows of a transaction that was open at the last run before the restart, and commits after it, are sealed',
   async t => {
     const { app: db, superuser } = await auditDatabase(t)
     const app = await buildApp(t, { db }, app => {

@@ -23,7 +23,7 @@ const STEPS = [
 ] as const
 
 t.test(
-  'a folder of another process is refused; after kill -9 in any step every acknowledged row is in the trail or still kept, and no gap is made up',
+  'A2: a folder of another process is refused; after kill -9 in any step every acknowledged row is in the trail or still kept, and no gap is made up',
   async t => {
     await Promise.all(
       STEPS.map(async ([step, place]) => {

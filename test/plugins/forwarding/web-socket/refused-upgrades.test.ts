@@ -1,4 +1,4 @@
-import forwarding from '@sallyport/forwarding'
+import forwarding, { refusedNames } from '@sallyport/forwarding'
 import securityContext from '@sallyport/security-context'
 import httpProxy from '@fastify/http-proxy'
 import Fastify from 'fastify'
@@ -248,3 +248,17 @@ t.test(
     })
   }
 )
+
+t.test('a route cannot say of WebSockets what does not hold', async t => {
+  const service = await startSocketService(t)
+  for (const [route, mistake] of [
+    [{ methods: ['POST'], webSocket: {} }, /routes\.0\.webSocket: a WebSocket begins with GET/],
+    [{ webSocket: { origins: ['shop.example'] } }, /webSocket\.origins/],
+    [{ webSocket: { origins: [] } }, /webSocket\.origins/],
+    [{ webSocket: { maxOpen: 0 } }, /webSocket\.maxOpen/]
+  ] as const) {
+    await t.rejects(async () => await startForwarding(t, { service, route }), { message: mistake })
+  }
+  const fields = ['Sec-WebSocket-Key', 'sec-websocket-extensions']
+  t.same(refusedNames(fields), fields, 'the handshake is not for a route to pass')
+})
