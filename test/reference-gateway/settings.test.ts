@@ -97,6 +97,19 @@ t.test('what a feature needs is asked for with the feature only', async t => {
   )
 })
 
+t.test('what belongs to the login at the issuer is refused where there is no such login', async t => {
+  const refused = (changes: Partial<typeof SETTINGS>, message: RegExp) =>
+    t.throws(() => checkSettings({ ...SETTINGS, ...changes }), { code: 'SALLYPORT_GATEWAY_SETTINGS_INVALID', message })
+  const login = { loginScopes: ['openid'] }
+  refused({ loginDpop: true }, /^Settings of the gateway: loginDpop: there is no login, set loginScopes$/)
+  refused(
+    { backchannelLogout: true, sessionStore: 'postgres' },
+    /backchannelLogout: needs loginScopes and a sessionStore/
+  )
+  refused({ backchannelLogout: true, ...login }, /backchannelLogout: needs loginScopes and a sessionStore/)
+  checkSettings({ ...SETTINGS, ...login, loginDpop: true, backchannelLogout: true, sessionStore: 'postgres' })
+})
+
 t.test('Redis is reached over TLS, or on loopback', async t => {
   for (const redisUrl of ['rediss://limits.internal:6379', 'redis://127.0.0.1:6379']) {
     checkSettings({ ...SETTINGS, redisUrl })

@@ -50,7 +50,7 @@ const NONCE_CLOCK_TOLERANCE_MS = 5000
  * Makes nonces: the time, and an HMAC of it. They limit how long ahead a proof can have been made; that one is used
  * once is what `jti` is for.
  * @throws {AuthenticationOptionsError} `SALLYPORT_AUTHENTICATION_OPTIONS_INVALID`, naming every mistake
- * @see RFC 9449 §8
+ * @see RFC 9449 §8, §9: the same at a resource server
  */
 export function createDpopNonces(given: DpopNonceOptions): DpopNonces {
   const options = readOptions({ schema: dpopNonceOptions, error: AuthenticationOptionsError }, given)
