@@ -1,5 +1,5 @@
-import type { EventEmitter } from 'node:events'
 import '@sallyport/security-context/require-node'
+import type { EventEmitter } from 'node:events'
 import {
   headHook,
   offerMeasurements,
