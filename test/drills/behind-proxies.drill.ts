@@ -82,12 +82,12 @@ function addresses(edge: ProxiedEdge) {
       [edge.authServerDb, 'session.start'],
       [edge.authServerDb, 'sign-in.start']
     ] as const) {
-      const rows = await openTrailRows(db, await db('audit_events'))
+      const rows = await openTrailRows(db, await db('audit_events'), { keys: edge.personKeys })
       const actions = rows.filter(row => row.source_address === BOB).map(row => row.action)
       t.ok(actions.includes(action), `${action} is one of ${actions.join()}`)
     }
     for (const db of [edge.gatewayDb, edge.authServerDb]) {
-      const rows = await openTrailRows(db, await db('audit_events'))
+      const rows = await openTrailRows(db, await db('audit_events'), { keys: edge.personKeys })
       t.same(
         rows.filter(row => row.source_address?.startsWith('203.0.113.1')),
         []

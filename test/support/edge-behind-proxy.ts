@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parsePrivacyKeys, type PersonalReading } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import type { Test } from 'tap'
 import { Agent, request } from 'undici'
@@ -41,6 +42,8 @@ export interface ProxiedEdge {
   /** Databases, as superuser. */
   readonly gatewayDb: Knex
   readonly authServerDb: Knex
+  /** Open what the trails of both say of persons. */
+  readonly personKeys: NonNullable<PersonalReading['keys']>
 }
 
 const SERVERS = { gateway: 'reference-gateway', authServer: 'auth-server' } as const
@@ -66,10 +69,11 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
   ])
   const front = startProxyWith(proxy, join(folder, 'run'), configuration)
   t.after(async () => await endNow(front))
+  const personKeys = `persons-1:${randomBytes(32).toString('base64url')}`
   const common = {
     PATH: process.env.PATH ?? '',
     NODE_ENV: 'production',
-    SALLYPORT_AUDIT_PERSON_KEYS: `persons-1:${randomBytes(32).toString('base64url')}`,
+    SALLYPORT_AUDIT_PERSON_KEYS: personKeys,
     LOG_LEVEL: 'fatal',
     SALLYPORT_DRAIN_DELAY_MS: '0',
     SALLYPORT_ISSUER: login,
@@ -102,7 +106,14 @@ export async function startProxiedEdge(t: Test, proxy: ProxyName, example: Proxy
   await Promise.all([...gateways, ...authServers].map(isReady))
   const send = browsersBehind(t, authority.certificate)
   await until(async () => (await send('127.0.0.2', `${shop}/session`).catch(() => null))?.status === 401)
-  return { shop, login, send, gatewayDb: gatewayDb.superuser, authServerDb: authDatabase.db }
+  return {
+    shop,
+    login,
+    send,
+    gatewayDb: gatewayDb.superuser,
+    authServerDb: authDatabase.db,
+    personKeys: parsePrivacyKeys(personKeys) ?? []
+  }
 }
 
 /** The text of an example with these ports and this certificate in the place of its own. */
