@@ -21,7 +21,8 @@ t.test('one more than are followed is told the state of its order, and asks agai
   )
   app.get(
     '/events',
-    async (request, reply) => await follow(Object.assign(request, { params: { orderId: 'order-1' } }), reply)
+    async (request, reply) =>
+      await follow(Object.assign(request, { params: { orderId: 'order-1' }, dpopKey: null }), reply)
   )
   const streams = Array.from({ length: MOST_FOLLOWED }, async () => await app.inject('/events'))
   await allFollow

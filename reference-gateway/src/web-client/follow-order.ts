@@ -39,7 +39,8 @@ export function createOrderEvents(call: CallGateway, pause: () => Promise<void>)
   }
 
   return async function followOrder(request: FastifyRequest<{ Params: { orderId: string } }>, reply: FastifyReply) {
-    const isOneLook = followed >= MOST_FOLLOWED
+    // The cookies that a bound session is known by change while a stream goes on.
+    const isOneLook = followed >= MOST_FOLLOWED || request.dpopKey !== null
     const stream = Readable.from(events(request, request.params.orderId, isOneLook))
     if (!isOneLook) {
       followed++
