@@ -189,3 +189,12 @@ t.test('a device has the name that people know it by', async t => {
   for (const [agent, [browser, system]] of Object.entries(AGENTS)) t.same(deviceName(agent), { browser, system }, agent)
   t.same(deviceName(null), { browser: null, system: null })
 })
+
+t.test('a time that no calendar has is left out of the page', async t => {
+  const { app, issuer } = await buildApp(t)
+  issuer.accessSeconds = 1e15
+  const browser = await loggedIn(app)
+  const page = await browser.get('/session', PAGE)
+  t.equal(page.statusCode, 200)
+  t.match(page.body, '<dd>customer1</dd>')
+})
