@@ -1,5 +1,10 @@
 import { auditTrailMistakes, auditTrailSettings, leftWorkerFolders } from '@sallyport/audit-log'
-import { furtherIssuersMistakes, furtherIssuersSettings } from '@sallyport/authentication'
+import {
+  furtherIssuersMistakes,
+  furtherIssuersSettings,
+  PROFILE_NAMES,
+  type ProfileName
+} from '@sallyport/authentication'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -53,8 +58,8 @@ export const settingsSchema = Type.Object(
     }),
     tokenProfile: Type.String({
       default: 'rfc9068',
-      pattern: '^(rfc9068|keycloak|auth0)$',
-      description: 'How the issuer writes its access tokens: `rfc9068`, `keycloak`, `auth0`.'
+      pattern: `^(${PROFILE_NAMES.join('|')})$`,
+      description: `How the issuer writes its access tokens: ${PROFILE_NAMES.map(name => `\`${name}\``).join(', ')}.`
     }),
     ...furtherIssuersSettings(),
     resource: Type.Optional(
@@ -162,8 +167,8 @@ export const settingsSchema = Type.Object(
 export type GatewaySettings = DeepReadonly<Static<typeof settingsSchema>>
 
 /** The name of the profile, whose form the schema has checked. */
-export function tokenProfileOf({ tokenProfile }: GatewaySettings): 'rfc9068' | 'keycloak' | 'auth0' {
-  return tokenProfile === 'keycloak' || tokenProfile === 'auth0' ? tokenProfile : 'rfc9068'
+export function tokenProfileOf({ tokenProfile }: Pick<GatewaySettings, 'tokenProfile'>): ProfileName {
+  return PROFILE_NAMES.find(name => name === tokenProfile) ?? 'rfc9068'
 }
 
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */

@@ -237,3 +237,18 @@ t.test('S-19: tokens of a bound session are exchanged and renewed at our server,
     t.equal(stolen.statusCode, 401)
   }
 })
+
+t.test('the pages of the web client work for a session whose tokens are bound to its key', async t => {
+  const stack = await startStack(t, {}, { loginDpop: true, webClient: true })
+  const { edge, server, subjectTokens } = stack
+  const { atEdge, logIn } = visitor(stack)
+  await logIn(await atEdge.get('/login?returnTo=/app/orders/7'))
+  t.equal((await atEdge.get('/app/orders/7')).statusCode, 200)
+  edge.orders.answer = () => ({ orderId: '7', state: 'APPROVED' })
+  t.match((await atEdge.get('/app/orders/7/events')).body, /^retry: 5000\n\nevent: state\n/)
+  server.clock.advance(290)
+  t.equal((await atEdge.get('/app/orders/7')).statusCode, 200)
+  t.equal(new Set(subjectTokens).size, 2, 'renewed')
+  t.equal((await atEdge.post('/app/orders/7/cancel', {})).statusCode, 303)
+  t.match(edge.orders.received.at(-1), { method: 'POST', url: '/orders/7/cancel' })
+})

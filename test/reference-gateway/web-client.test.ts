@@ -1,4 +1,5 @@
 // The pages under /app, without a browser: what they refuse, and what they pass on.
+import { memorySessionStore } from '@sallyport/authentication/session-stores'
 import t from 'tap'
 import { WEB_CLIENT_TEXTS } from '../../reference-gateway/src/web-client/texts.ts'
 import { browser, type Browser } from '../support/browser.ts'
@@ -212,4 +213,20 @@ t.test('the pages of the web client', async t => {
     t.match(page.body, '<html lang="ko">')
     t.match(page.body, '음식을 주문하려면 로그인하세요.')
   })
+})
+
+t.test('whoever has a session in a store is led on from the landing page', async t => {
+  const token = await accessToken()
+  const edge = await startEdge(t, {
+    settings: { webClient: true, sessionStore: 'postgres' },
+    tokenClient: {
+      password: async () => ({ accessToken: token, refreshToken: 'r', expiresInSeconds: 300, scope: null })
+    },
+    collaborators: { sessionStore: memorySessionStore() }
+  })
+  const visitor = browser(edge.app)
+  visitor.headers = FROM_PAGE
+  t.equal((await visitor.get('/app')).statusCode, 200)
+  t.equal((await visitor.post('/app/login', CREDENTIALS)).headers.location, '/app/orders')
+  t.equal((await visitor.get('/app')).headers.location, '/app/orders')
 })

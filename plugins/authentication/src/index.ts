@@ -23,7 +23,14 @@ import type { TokenVerifier } from './tokens/verify-token.ts'
 export type { AuthenticationOptions, PluginIntrospection } from './options.ts'
 export type { PresentedAuthorization } from './authorization-header.ts'
 export type { Strategy, StrategyResult } from './strategy.ts'
-export type { ClaimPath, CustomProfile, Profile, ProfileClaims } from './tokens/profiles.ts'
+export {
+  PROFILE_NAMES,
+  type ClaimPath,
+  type CustomProfile,
+  type Profile,
+  type ProfileClaims,
+  type ProfileName
+} from './tokens/profiles.ts'
 export type { Fetch, HttpAnswer, HttpInit } from './sources/fetch-document.ts'
 export type { IssuersVerifierOptions, TokenVerifierOptions, TrustedIssuerOptions } from './tokens/verifier-options.ts'
 export { explainToken, type CheckOutcome, type ExplainedCheck, type TokenExplanation } from './explain/explain-token.ts'

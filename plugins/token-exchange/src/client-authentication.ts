@@ -45,8 +45,7 @@ const ASSERTION_LIFETIME_SECONDS = 60
 /**
  * Makes the proof of a client anew for each request. By a certificate the connection is the proof, and a client without
  * credentials only says who it is. The audience of an assertion is the issuer: one that names an endpoint could be
- * handed on to another server
- * that claims the same endpoint.
+ * handed on to another server that claims the same endpoint.
  * @param issuer whom the proof is for
  * @see RFC 6749 §2.3.1, RFC 7523 §2.2, §3, RFC 8705 §2
  */

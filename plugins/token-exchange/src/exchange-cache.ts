@@ -110,7 +110,7 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
   }
 }
 
-/** The key of a question: made once for a known caller, see `keyOfKnownCaller`. */
+/** The key of a question: made once for a known caller, see `exchangeKey`. */
 export function keyOfQuestion({ subjectToken, audience, scope }: TokenQuestion): string {
   return createHash('sha256')
     .update(JSON.stringify([subjectToken, audience, scope ?? null]))

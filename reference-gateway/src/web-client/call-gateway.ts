@@ -27,7 +27,6 @@ export type CallGateway = (request: FastifyRequest, call: GatewayCall) => Promis
  */
 export function createGatewayCalls(fastify: FastifyInstance): CallGateway {
   return async function callGateway(request, { method = 'GET', path, body, headers = {} }) {
-    const { accessToken } = request
     const { 'user-agent': device } = request.headers
     const answer = await fastify.inject({
       method,
@@ -37,7 +36,7 @@ export function createGatewayCalls(fastify: FastifyInstance): CallGateway {
         host: request.publicHost,
         accept: 'application/json',
         ...(device !== undefined && { 'user-agent': device }),
-        ...(typeof accessToken === 'string' && { authorization: `Bearer ${accessToken}` }),
+        ...credentialOf(request),
         ...headers
       },
       ...(body !== undefined && { payload: { ...body } })
@@ -48,6 +47,15 @@ export function createGatewayCalls(fastify: FastifyInstance): CallGateway {
       cookies: [answer.headers['set-cookie'] ?? []].flat()
     }
   }
+}
+
+/**
+ * What the call is made under: the token, or the cookies where that is bound to their key. That the page itself was no
+ * foreign request has been seen then.
+ */
+function credentialOf({ accessToken, dpopKey, headers: { cookie = '' } }: FastifyRequest): Record<string, string> {
+  if (typeof accessToken !== 'string') return {}
+  return dpopKey === null ? { authorization: `Bearer ${accessToken}` } : { cookie, 'x-sallyport-csrf': '1' }
 }
 
 /**

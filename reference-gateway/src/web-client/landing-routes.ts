@@ -6,7 +6,7 @@ import { OPEN_PAGE, sendClientPage, type PageFormRoute, type WebClientParts } fr
 import { WEB_CLIENT_PATHS as AT } from './paths.ts'
 import type { WebClientTexts } from './texts.ts'
 
-const SESSION_COOKIE = /(?:^|; *)(?:__Host-)?sallyport-(?:access|refresh)/
+const SESSION_COOKIE = /(?:^|; *)(?:__Host-)?sallyport-(?:access|refresh|session)[.=]/
 
 /** The landing page with both logins, and where its form goes. */
 export function landingRoutes(fastify: FastifyInstance, parts: WebClientParts): void {

@@ -6,6 +6,7 @@ import { endedPage } from '../session/session-pages.ts'
 import { originFor } from './begin-login.ts'
 import type { LeavingLogin } from './login-entry.ts'
 import type { LoginParts } from './login-parts.ts'
+import { queryOf } from './read-login-answer.ts'
 import { isReturnPath } from './return-path.ts'
 
 /** The end of a login at the issuer. */
@@ -47,7 +48,7 @@ export function createIssuerLogout(parts: LoginParts): IssuerLogout {
       return url.href
     },
     comeBack(request, reply) {
-      const state = new URLSearchParams(request.url.split('?')[1]).get('state')
+      const state = queryOf(request.url).get('state')
       const returnTo = state === null ? null : sealer.unseal(PURPOSE, state)
       if (returnTo !== null && isReturnPath(returnTo)) return reply.redirect(returnTo, 303)
       return sendPage(reply, 200, endedPage({ login: loginPath }, readerLanguage(request)))

@@ -19,8 +19,7 @@ const ERROR_FORM = /^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,64}$/
  * @see RFC 6749 §3.1, §4.1.2, RFC 9207 §2
  */
 export function readLoginAnswer(url: string): LoginAnswer {
-  const question = url.indexOf('?')
-  const query = new URLSearchParams(question === -1 ? '' : url.slice(question + 1))
+  const query = queryOf(url)
   const [state, code, error, issuer] = ['state', 'code', 'error', 'iss'].map(name => onlyValue(query, name))
   if (state == null || (code == null) === (error == null)) throw new LoginRefusedError('login-answer-malformed')
   const common = { state, issuer: issuer ?? null }
@@ -28,9 +27,15 @@ export function readLoginAnswer(url: string): LoginAnswer {
   return { ...common, kind: 'error', error: ERROR_FORM.test(error ?? '') ? (error ?? '') : 'another error' }
 }
 
+/** What follows the first question mark: a later one belongs to a value. @see RFC 3986 §3.4 */
+export function queryOf(url: string): URLSearchParams {
+  const question = url.indexOf('?')
+  return new URLSearchParams(question === -1 ? '' : url.slice(question + 1))
+}
+
 /** Which login an answer is for; `null` when it does not say, or says it twice. */
 export function stateOfAnswer(url: string): string | null {
-  const states = new URLSearchParams(url.split('?')[1]).getAll('state')
+  const states = queryOf(url).getAll('state')
   return states.length === 1 ? (states[0] ?? null) : null
 }
 

@@ -30,8 +30,13 @@ export function createLogout(core: SessionCore, directory: SessionDirectory | un
     if (returnTo !== undefined && !isReturnPath(returnTo)) throw new ReturnPathError()
     const tokens =
       refreshToken === undefined ? await takeSession(core, request, reply) : { ...NO_SESSION, refreshToken }
-    if (everywhere !== undefined) await endEverywhere({ core, directory }, request, tokens)
-    await endSession(core, request, { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) })
+    const leaving = { ...tokens, source: refreshToken === undefined ? null : sourceOf(request.ip) }
+    try {
+      if (everywhere !== undefined) await endEverywhere({ core, directory }, request, leaving)
+    } finally {
+      // Whatever became of the others: whoever leaves is out.
+      await endSession(core, request, leaving)
+    }
     recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'logout', ...subjectOf(request) })
     const { login, idToken } = tokens
     const goOn = login?.method === 'issuer' ? await core.login.leave?.(request, { returnTo, idToken }) : null
@@ -68,8 +73,11 @@ async function leadOnAfterLogout(
 async function endEverywhere(
   { core, directory }: { readonly core: SessionCore; readonly directory: SessionDirectory | undefined },
   request: FastifyRequest,
-  { accessToken, refreshToken, dpopKey, owner }: TakenSession
+  leaving: Leaving
 ): Promise<void> {
+  const { accessToken, refreshToken, owner } = leaving
+  const isAsked = directory !== undefined && (accessToken ?? refreshToken) !== null
+  if (!isAsked && owner === null) return
   try {
     if (core.stored !== null && owner !== null) {
       await core.stored.endAndRevoke(
@@ -79,9 +87,7 @@ async function endEverywhere(
         }
       )
     }
-    if (directory !== undefined && accessToken !== null) {
-      await directory.endAll(await usableToken(core, request, { accessToken, refreshToken, dpopKey }))
-    }
+    if (isAsked) await directory.endAll(await usableToken(core, request, leaving))
   } catch (cause) {
     recordSecurityEvent(request, { stage: 'session', outcome: 'failure', reason: 'logout-incomplete' })
     throw withRetryAfter(new LogoutIncompleteError({ cause }))
@@ -89,22 +95,20 @@ async function endEverywhere(
   recordSecurityEvent(request, { stage: 'session', outcome: 'success', reason: 'all-sessions-ended' })
 }
 
-/** The access token, or a new one where it has expired. */
+/** The access token, or a new one where there is none or it has expired. */
 async function usableToken(
   core: SessionCore,
   request: FastifyRequest,
-  {
-    accessToken,
-    refreshToken,
-    dpopKey
-  }: { readonly accessToken: string } & Pick<TakenSession, 'refreshToken' | 'dpopKey'>
+  { accessToken, refreshToken, dpopKey, source }: Leaving
 ): Promise<string> {
-  if (refreshToken === null || (await verifyOrNull(core.verifier, accessToken, dpopKey)) !== null) return accessToken
-  const renewed = await core.refresher.refresh(refreshToken, { connection: requestConnection(request), dpopKey })
-  return renewed.accessToken
+  const isUsable = async (token: string): Promise<boolean> =>
+    refreshToken === null || (await verifyOrNull(core.verifier, token, dpopKey)) !== null
+  if (accessToken !== null && (await isUsable(accessToken))) return accessToken
+  const asking = { connection: requestConnection(request), dpopKey, ...(source !== null && { source }) }
+  return (await core.refresher.refresh(refreshToken ?? '', asking)).accessToken
 }
 
-interface Leaving extends Pick<TakenSession, keyof SessionTokens | 'pairingId' | 'dpopKey'> {
+interface Leaving extends Pick<TakenSession, keyof SessionTokens | 'pairingId' | 'dpopKey' | 'owner'> {
   /**
    * Who brought the refresh token in the body, as `sourceOf` names it; `null` when it was in a cookie that we sealed.
    */

@@ -91,9 +91,12 @@ function howText(method: 'issuer' | 'password' | null, text: AuthenticationTexts
   return method === 'issuer' ? text.byIssuer : text.byPassword
 }
 
+/** Later times have no date. @see ECMA-262 §21.4.1.1 */
+const LATEST_SECONDS = 8.64e12
+
 /** The same for all readers: a page without scripts does not know their time zone. */
 function timeText(atSeconds: number | null): Html | null {
-  if (atSeconds === null) return null
+  if (atSeconds === null || atSeconds > LATEST_SECONDS) return null
   const iso = new Date(atSeconds * 1000).toISOString()
   return html`<time datetime="${iso}">${iso.slice(0, 10)} ${iso.slice(11, 16)} UTC</time>`
 }

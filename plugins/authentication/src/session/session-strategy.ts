@@ -33,7 +33,6 @@ interface Refreshable {
  */
 export function createSessionStrategy(core: SessionCore): Omit<Strategy, 'name'> {
   const { resume, replace } = createResume(core)
-
   const known = createKnownSessions(core)
 
   function authenticate(request: FastifyRequest, reply: FastifyReply): StrategyResult | Promise<StrategyResult> {

@@ -328,3 +328,12 @@ t.test('mistakes in the options are listed at boot', async t => {
     /client.*scope.*parameters.*algorithms.*lifetimeSeconds.*defaultPath/s
   )
 })
+
+t.test('a question mark within the answer of the issuer takes nothing from it', async t => {
+  const login = await buildLoginApp(t)
+  const browser = login.browser()
+  const begun = await browser.get('/login?returnTo=/orders')
+  const [path, query = ''] = login.issuer.authorize(String(begun.headers.location)).split('?')
+  const ended = await browser.get(`${path}?session_state=a?b&${query}`)
+  t.equal(ended.headers.location, '/orders')
+})

@@ -109,12 +109,31 @@ t.test('a logout everywhere that cannot be completed says so', async t => {
   const away = async (): Promise<never> => {
     throw new Error('away')
   }
-  const { app } = await buildApp(t, { directory: { list: away, end: away, endAll: away } })
+  const { app, issuer } = await buildApp(t, { directory: { list: away, end: away, endAll: away } })
   const browser = await loggedIn(app)
+  const cookie = browser.cookieHeader()
   const logout = await browser.send({ method: 'POST', url: '/logout', payload: { everywhere: 'yes' } })
   t.equal(logout.statusCode, 503)
   t.equal(codeOf(logout), 'SALLYPORT_AUTHENTICATION_LOGOUT_INCOMPLETE')
   t.equal(browser.cookies.size, 0)
+  t.equal((await app.inject({ url: '/orders', headers: { cookie } })).statusCode, 401, 'its own session has ended')
+  t.equal(issuer.revoked.length, 1)
+})
+
+t.test('a client that holds its tokens logs out everywhere by its refresh token', async t => {
+  const { app, issuer, there, stranger, events } = await startPeople(t, 'a directory')
+  const { refreshToken } = await issuer.tokenClient.password({ username: 'customer1', password: 'pass:word' })
+  const post = async (payload: object) => await app.inject({ method: 'POST', url: '/logout', payload })
+  t.equal((await post({ refreshToken, everywhere: 'yes' })).statusCode, 204)
+  t.match(events(), ['session/success/all-sessions-ended', 'session/success/logout'])
+  t.same([await alive(there), await alive(stranger)], [false, true])
+})
+
+t.test('nobody is said to have ended all sessions who had none', async t => {
+  const { app, events } = await startPeople(t, 'a directory')
+  const logout = await app.inject({ method: 'POST', url: '/logout', payload: { everywhere: 'yes' } })
+  t.equal(logout.statusCode, 204)
+  t.same(events(), ['session/success/logout'])
 })
 
 t.test('the list of the store is for callers with a session of it', async t => {
@@ -169,4 +188,13 @@ const AGENTS: Record<string, readonly [string | null, string | null]> = {
 t.test('a device has the name that people know it by', async t => {
   for (const [agent, [browser, system]] of Object.entries(AGENTS)) t.same(deviceName(agent), { browser, system }, agent)
   t.same(deviceName(null), { browser: null, system: null })
+})
+
+t.test('a time that no calendar has is left out of the page', async t => {
+  const { app, issuer } = await buildApp(t)
+  issuer.accessSeconds = 1e15
+  const browser = await loggedIn(app)
+  const page = await browser.get('/session', PAGE)
+  t.equal(page.statusCode, 200)
+  t.match(page.body, '<dd>customer1</dd>')
 })
