@@ -6,6 +6,8 @@ import type { GatewaySettings } from './settings.ts'
 /** What `@sallyport/secure-transport` opens to one origin where nobody says how many. */
 const CONNECTIONS_PER_ORIGIN = 64
 const QUEUED_PER_ORIGIN = 256
+/** Repetitions that `@sallyport/forwarding` lets an upstream save up where nobody says how many. */
+const SAVED_REPETITIONS = 10
 /** WebSockets that `@sallyport/forwarding` lets be open where a route does not say how many. */
 const OPEN_SOCKETS = 1000
 const OPEN_SOCKETS_PER_CALLER = 20
@@ -71,6 +73,8 @@ function upstreamOfWorker(upstream: UpstreamOfTable, workers: number): UpstreamO
         ...(bulkhead.maxQueued !== undefined && { maxQueued: Math.floor(bulkhead.maxQueued / workers) })
       }
     }),
-    ...(retries?.burst !== undefined && { retries: { ...retries, burst: portionOf(retries.burst, workers) } })
+    ...(retries !== undefined && {
+      retries: { ...retries, burst: portionOf(retries.burst ?? SAVED_REPETITIONS, workers) }
+    })
   }
 }

@@ -50,6 +50,21 @@ t.test(
   }
 )
 
+t.test('a stream that anybody may read ends with the gateway too', async t => {
+  const table = oneRoute({ stream: true, access: 'public', forward: 'none' })
+  const edge = await startEdge(t, { table })
+  edge.orders.answer = (_request, reply) => {
+    reply.hijack()
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
+  }
+  const { body } = await request(`${edge.url}/orders`, { reset: true })
+  const text = body.text()
+  const isClosed = await Promise.race([edge.app.close().then(() => true), delay(2000, false)])
+  t.ok(isClosed, 'nothing waits for it')
+  if (!isClosed) edge.app.server.closeAllConnections()
+  t.equal(await text.catch(() => 'cut'), 'data: 1\n\n')
+})
+
 t.test('a stream whose head comes when the gateway closes already ends at once', async t => {
   const { edge, answers } = await startStreams(t)
   const opened = ask(edge)

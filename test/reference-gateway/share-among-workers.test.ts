@@ -36,7 +36,8 @@ t.test('connections, bulkheads and requests under way of a table are divided, sh
         ...{ maxConnections: 9, maxQueued: 1 },
         bulkhead: { maxPending: 10, maxQueued: 5, queueTimeoutMs: 7 },
         retries: { attempts: 2, budgetPercent: 20, burst: 9 }
-      }
+      },
+      repeated: { origin: 'https://c.example', maxConnections: 2, maxQueued: 2, retries: { attempts: 3 } }
     },
     routes: [
       plain,
@@ -54,7 +55,8 @@ t.test('connections, bulkheads and requests under way of a table are divided, sh
         ...{ maxConnections: 4, maxQueued: 1 },
         bulkhead: { maxPending: 5, maxQueued: 2, queueTimeoutMs: 7 },
         retries: { attempts: 2, budgetPercent: 20, burst: 4 }
-      }
+      },
+      repeated: { origin: 'https://c.example', maxConnections: 1, maxQueued: 1, retries: { attempts: 3, burst: 5 } }
     },
     routes: [
       plain,

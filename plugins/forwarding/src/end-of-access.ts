@@ -1,6 +1,7 @@
 import { effectiveRoute, recordSecurityEvent, type AuditSink } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { EndOfAccess, OpenAnswer, OpenAnswers } from './open-answers.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { TableRoute } from './table-route.ts'
 
 /**
@@ -44,19 +45,21 @@ interface AnswerUnderAccess {
   readonly reply: FastifyReply
   readonly route: TableRoute
   readonly openAnswers: OpenAnswers | null
+  readonly openStreams: OpenStreams
   readonly auditSink: AuditSink | null
 }
 
 /**
- * Ends an answer when the access of its request ends, and records that.
+ * Ends an answer when the access of its request ends, and records that. A stream whose access nobody watches ends with
+ * the app.
  * @returns stops it, because the answer has ended by itself; `null` where nobody watches
  */
 export function watchAccess(
-  { request, reply, route, openAnswers, auditSink }: AnswerUnderAccess,
+  { request, reply, route, openAnswers, openStreams, auditSink }: AnswerUnderAccess,
   { finish, end }: Pick<OpenAnswer, 'finish' | 'end'>
 ): (() => void) | null {
   const { principal, accessToken } = request
-  if (principal === null || openAnswers === null) return null
+  if (principal === null || openAnswers === null) return finish === null ? null : openStreams.add(finish)
   return openAnswers.add({
     principal,
     accessToken,

@@ -5,6 +5,7 @@ import { findCredential } from './credential.ts'
 import type { Deadlines } from './lean/deadlines.ts'
 import { forwardLean } from './lean/forward-lean.ts'
 import type { OpenAnswers } from './open-answers.ts'
+import type { OpenStreams } from './open-streams.ts'
 import type { ForwardingOptions } from './options.ts'
 import { passAnswer } from './pass-answer.ts'
 import { sendRequest } from './send-request.ts'
@@ -18,6 +19,7 @@ export interface ForwardingParts {
   readonly tracingHeaders: NonNullable<ForwardingOptions['tracingHeaders']>
   readonly edgeAddress: NonNullable<ForwardingOptions['edgeAddress']>
   readonly openAnswers: OpenAnswers | null
+  readonly openStreams: OpenStreams
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
   readonly openSockets: OpenSockets

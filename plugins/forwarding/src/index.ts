@@ -7,6 +7,7 @@ import fastifyPlugin from 'fastify-plugin'
 import { createDeadlines } from './lean/deadlines.ts'
 import type { ForwardingParts } from './forward-request.ts'
 import { upstreamMeasurements } from './measure-upstreams.ts'
+import { openStreamsOf } from './open-streams.ts'
 import { readForwardingOptions, readRouteTable, type ForwardingOptions, type ReadForwardingOptions } from './options.ts'
 import { preflightMethod } from './cors.ts'
 import { LIMITS_SLOT, RequestLimiter } from './rate-limits/limit-requests.ts'
@@ -207,6 +208,7 @@ function sharedParts(
       return [`${scheme}://${host}`]
     },
     openAnswers: options.openAnswers ?? null,
+    openStreams: openStreamsOf(fastify),
     auditSink: options.auditSink ?? auditSinkOf(fastify),
     deadlines: createDeadlines()
   }

@@ -6,6 +6,7 @@ import { type AnswerHeaders, putHead, refusalOfAnswer, withdrawHead } from './an
 import { watchAccess } from './end-of-access.ts'
 import { AccessEndedError } from './errors.ts'
 import type { OpenAnswers } from './open-answers.ts'
+import type { OpenStreams } from './open-streams.ts'
 import { ofService, recordLateFailure } from './service-failure.ts'
 import type { TableRoute } from './table-route.ts'
 
@@ -16,6 +17,7 @@ export interface IncomingAnswer {
   readonly answer: Dispatcher.ResponseData
   readonly route: TableRoute
   readonly openAnswers: OpenAnswers | null
+  readonly openStreams: OpenStreams
   readonly auditSink: AuditSink | null
 }
 

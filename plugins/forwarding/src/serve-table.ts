@@ -3,7 +3,7 @@ import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { limitBody } from './body-limit.ts'
 import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
-import { ForwardedBodyTooLargeError } from './errors.ts'
+import { ClientLeftError, ForwardedBodyTooLargeError } from './errors.ts'
 import { composeAnswer } from './compose/compose-answer.ts'
 import {
   forwardAsFastifyDoes,
@@ -11,12 +11,13 @@ import {
   type ForwardedRequest,
   type ForwardingParts
 } from './forward-request.ts'
+import { endWithError } from './lean/exchange-parts.ts'
 import { lingeringPayload } from './linger.ts'
 import type { RequestLimiter } from './rate-limits/limit-requests.ts'
 import { isRepeatable } from './resilience/replayable-request.ts'
 import { refuseAmbiguousPath, routeOfRequest } from './route-table.ts'
 import { SERVED_METHODS } from './served-methods.ts'
-import { answerableFailure } from './service-failure.ts'
+import { answerableFailure, ofService } from './service-failure.ts'
 import type { TableRoute } from './table-route.ts'
 import { placeForSocket, refusalOfUpgrade, socketCaller } from './web-socket/admit-upgrade.ts'
 import { upgradeConnection } from './web-socket/take-upgrades.ts'
@@ -80,6 +81,7 @@ export async function serveTable(
     preHandler: (request, reply, done) => {
       const route = routeOfRequest(request)
       if (route === null) return reply.callNotFound()
+      if (reply.raw.destroyed) return done(leftEarly(reply, route))
       if (route.parts !== null) return done()
       if (!takesPlace({ request, reply, route }, all, done)) return
       if (!forwardPastFastify({ request, reply, route }, all)) done()
@@ -98,6 +100,14 @@ function upgradeRefusal(request: FastifyRequest, { ownOrigins }: ServedTable['pa
   const webSocket = routeOfRequest(request)?.webSocket ?? null
   if (webSocket === null || upgradeConnection(request) === null) return null
   return refusalOfUpgrade(request, webSocket, ownOrigins(request))
+}
+
+/** Why nothing is sent for a client that has left while it was found out who is calling: its end is past. */
+function leftEarly({ raw }: FastifyReply, { audience }: TableRoute): Error {
+  const left = new ClientLeftError()
+  raw.statusCode = left.statusCode ?? raw.statusCode
+  endWithError(raw, left)
+  return ofService(left, audience)
 }
 
 /** @returns whether the request goes on: one that asks for a WebSocket needs a place for it */

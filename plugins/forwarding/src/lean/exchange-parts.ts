@@ -3,6 +3,7 @@ import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AnswerHeaders } from '../answer-rules.ts'
 import type { OpenAnswers } from '../open-answers.ts'
+import type { OpenStreams } from '../open-streams.ts'
 import type { TableRoute } from '../table-route.ts'
 import type { Deadlines } from './deadlines.ts'
 
@@ -22,6 +23,7 @@ export interface ExchangeParts {
   /** Run before the head leaves. */
   readonly hooks: readonly SendHook[]
   readonly openAnswers: OpenAnswers | null
+  readonly openStreams: OpenStreams
   readonly auditSink: AuditSink | null
   readonly deadlines: Deadlines
   /** For a request that asks for another protocol; `null` for any other. */

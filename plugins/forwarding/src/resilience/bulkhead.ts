@@ -48,7 +48,11 @@ export class Bulkhead {
 
   /** @returns leaves: gives up waiting, or gives back the place. Once. */
   enter(guest: BulkheadGuest): () => void {
-    if (this.#pending < this.#rules.maxPending) return this.#admit(guest)
+    if (this.#pending < this.#rules.maxPending) {
+      const leave = this.#takePlace()
+      guest.admitted()
+      return leave
+    }
     if (this.#waiting.size >= this.#rules.maxQueued) {
       this.#refused++
       guest.refused()
@@ -62,7 +66,9 @@ export class Bulkhead {
       guest: {
         ...guest,
         admitted: () => {
-          leave = this.#admit(guest)
+          // First its way out: it may leave at once.
+          leave = this.#takePlace()
+          guest.admitted()
         }
       },
       asGuest: AsyncLocalStorage.snapshot(),
@@ -78,17 +84,15 @@ export class Bulkhead {
     }
   }
 
-  #admit(guest: BulkheadGuest): () => void {
+  #takePlace(): () => void {
     this.#pending++
     let isHere = true
-    const leave = (): void => {
+    return () => {
       if (!isHere) return
       isHere = false
       this.#pending--
       this.#next()
     }
-    guest.admitted()
-    return leave
   }
 
   #next(): void {

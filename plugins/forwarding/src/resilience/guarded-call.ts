@@ -32,7 +32,8 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
   readonly rawTrailers = null
   readonly #upstream: CallGuard
   readonly #handler: Dispatcher.DispatchHandler
-  readonly #startedAtMs: number
+  /** When the header that is sent now was made. */
+  #headerAtMs: number
   #options: Dispatcher.DispatchOptions
   #attempt: CallAttempt | null = null
   readonly #tried: GuardedTarget[] = []
@@ -47,7 +48,7 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
     this.#upstream = upstream
     this.#options = options
     this.#handler = handler
-    this.#startedAtMs = upstream.nowMs()
+    this.#headerAtMs = upstream.nowMs()
   }
 
   /** Sends the request as soon as the upstream has a place for it. */
@@ -160,10 +161,12 @@ export class GuardedCall implements Dispatcher.DispatchController, AttemptReport
     const failed = this.#attempt
     if (retries === null || failed === null || this.#isOver) return false
     if (this.#tried.length + 1 >= retries.attempts || !isRepeatableCall(this.#options)) return false
-    const again = requestAgain(this.#options, this.#upstream.nowMs() - this.#startedAtMs)
+    const nowMs = this.#upstream.nowMs()
+    const again = requestAgain(this.#options, nowMs - this.#headerAtMs)
     if (again === null || !this.#upstream.mayRepeat()) return false
     this.#attemptLimit?.stop()
     this.#options = again
+    this.#headerAtMs = nowMs
     this.#tried.push(failed.target)
     this.#attempt = null
     this.#wait = this.#upstream.waitBefore(this.#tried.length, () => {

@@ -42,7 +42,7 @@ type OutgoingHeaders = NonNullable<Dispatcher.DispatchOptions['headers']>
 
 function withLessTime(headers: OutgoingHeaders, elapsedMs: number): OutgoingHeaders {
   if (!Array.isArray(headers)) return headers
-  const at = headers.indexOf(TIMEOUT_HEADER)
+  const at = headers.findIndex((text, place) => place % 2 === 0 && text === TIMEOUT_HEADER)
   const left = Number(headers[at + 1]) - elapsedMs
   return at === -1 ? headers : headers.with(at + 1, String(Math.max(1, Math.ceil(left))))
 }

@@ -7,6 +7,7 @@ import { watchAccess } from '../end-of-access.ts'
 import { ClientLeftError, ForwardFailedError, ForwardedUpgradeRefusedError } from '../errors.ts'
 import { endWithError, type SwitchedExchange, thrownError } from '../lean/exchange-parts.ts'
 import type { OpenAnswers } from '../open-answers.ts'
+import type { OpenStreams } from '../open-streams.ts'
 import { ofService } from '../service-failure.ts'
 import type { TableRoute } from '../table-route.ts'
 import type { EndOfSocket } from './close-frames.ts'
@@ -25,6 +26,7 @@ export interface ProtocolSwitchParts {
   readonly connection: UpgradeConnection
   readonly openSockets: OpenSockets
   readonly openAnswers: OpenAnswers | null
+  readonly openStreams: OpenStreams
   readonly auditSink: AuditSink | null
   /** Run before the head leaves, as for every answer. */
   readonly hooks: readonly SendHook[]

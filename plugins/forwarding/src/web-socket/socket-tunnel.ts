@@ -58,6 +58,7 @@ export class SocketTunnel implements OpenSocket {
     service.on('data', this.#takeFromService).once('end', this.#serviceEnds).once('close', this.#serviceCloses)
     client.resume()
     service.resume()
+    process.nextTick(this.#lookWhetherGone)
   }
 
   /** Ends it when the frame that the client is getting is complete, and at the latest after {@link CLOSING_MS}. */
@@ -151,6 +152,12 @@ export class SocketTunnel implements OpenSocket {
   readonly #serviceCloses = (): void => {
     this.#sideEnds('service-left', this.#parts.client)
     this.#settle()
+  }
+
+  /** A side that was gone before anybody listened to it does not say so again. */
+  readonly #lookWhetherGone = (): void => {
+    if (this.#parts.client.destroyed) this.#clientCloses()
+    if (this.#parts.service.destroyed) this.#serviceCloses()
   }
 
   #hasClosed(): boolean {

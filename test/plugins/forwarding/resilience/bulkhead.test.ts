@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { Bulkhead } from '../../../../plugins/forwarding/src/resilience/bulkhead.ts'
 import { until } from '../../../support/edge.ts'
@@ -48,6 +49,50 @@ t.test('so many come in, so many wait in their order, and all others are refused
   f?.()
   g?.()
   t.same(said, [], 'who left the queue gets no place')
+})
+
+t.test('a guest that had its turn and leaves at once gives its place back', async t => {
+  const bulkhead = new Bulkhead({ maxPending: 1, maxQueued: 2, queueTimeoutMs: 100 }, manualTimers().start)
+  const said: string[] = []
+  const first = bulkhead.enter({ admitted: () => said.push('first in'), refused: () => said.push('first out') })
+  const hasty = bulkhead.enter({
+    admitted: () => {
+      said.push('hasty in')
+      hasty()
+    },
+    refused: () => said.push('hasty out')
+  })
+  const last = bulkhead.enter({ admitted: () => said.push('last in'), refused: () => said.push('last out') })
+  first()
+  t.same(said.splice(0), ['first in', 'hasty in', 'last in'])
+  last()
+  bulkhead.enter({ admitted: () => said.push('next in'), refused: () => said.push('next out') })
+  t.same(said, ['next in'])
+})
+
+t.test('requests that wait when the last target is closed take no place with them', async t => {
+  const target = await startTarget(t)
+  const answers: Array<(status: number) => void> = []
+  target.answer = (_request, response) => {
+    answers.push(status => response.writeHead(status).end('ok'))
+  }
+  const { url, measured } = await startGuarded(t, [target], {
+    upstream: {
+      bulkhead: { maxPending: 1, maxQueued: 3, queueTimeoutMs: 2000 },
+      breaker: { window: 1, minimumCalls: 1, openMs: 50 }
+    }
+  })
+  const first = fetch(`${url}/1`)
+  await until(() => answers.length === 1)
+  const waiting = ['2', '3', '4'].map(async path => (await fetch(`${url}/${path}`)).status)
+  await until(async () => Object.values(await measured(WAITING)).at(0) === 3)
+  answers.shift()?.(503)
+  t.equal((await first).status, 503)
+  t.same(await Promise.all(waiting), [503, 503, 503])
+  t.same(target.paths, ['/1'], 'nothing was sent to it')
+  await setTimeout(60)
+  target.answer = (_request, response) => response.end('ok')
+  t.equal((await fetch(`${url}/5`)).status, 200, 'there is a place')
 })
 
 t.test('a request without a place is 503 with a time to wait, at once or when it has waited', async t => {

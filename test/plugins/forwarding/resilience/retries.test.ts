@@ -102,6 +102,29 @@ t.test('a request whose body has gone out and was not kept is sent once', async 
   client.destroy()
 })
 
+t.test('each sending says how much time is left then, and the rest of its header stays the same', async t => {
+  const target = await startTarget(t)
+  const said: number[] = []
+  const names: string[][] = []
+  const startedAtMs = performance.now()
+  target.answer = ({ headers, rawHeaders }, response) => {
+    said.push(Number(headers['sallyport-timeout-ms']) + performance.now() - startedAtMs)
+    names.push(rawHeaders.filter((_text, at) => at % 2 === 0))
+    setTimeout(() => response.writeHead(said.length < 3 ? 503 : 200).end(), 200)
+  }
+  const upstream = { retries: { attempts: 3, backoffMs: 1 } }
+  const { url } = await startGuarded(t, [target], { upstream, route: { timeouts: { headMs: 5000, totalMs: 5000 } } })
+  const answer = await fetch(`${url}/x`, { headers: { accept: 'sallyport-timeout-ms' } })
+  t.equal(answer.status, 200)
+  t.same(
+    said.map(endsAtMs => endsAtMs > 4900 && endsAtMs < 5100),
+    [true, true, true],
+    `the same end for each: ${said.map(Math.round).join(', ')}`
+  )
+  t.same(names[1], names[0])
+  t.same(names[2], names[0])
+})
+
 t.test('a connection that breaks before the head is a failure that is repeated, one after it is not', async t => {
   for (const step of STEPS) {
     const target = await startTarget(t)

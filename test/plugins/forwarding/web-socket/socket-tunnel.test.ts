@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type Duplex, duplexPair } from 'node:stream'
 import t from 'tap'
 import type { EndOfSocket } from '../../../../plugins/forwarding/src/web-socket/close-frames.ts'
@@ -35,9 +36,10 @@ function collected(end: Duplex): () => Buffer {
 }
 
 /** A tunnel between two ends that a test writes to. */
-function joinEnds({ totalMs = null }: { readonly totalMs?: number | null } = {}) {
-  const [client, clientEnd] = duplexPair()
-  const [service, serviceEnd] = duplexPair()
+function joinEnds({
+  totalMs = null,
+  pairs: [[client, clientEnd], [service, serviceEnd]] = [duplexPair(), duplexPair()]
+}: { readonly totalMs?: number | null; readonly pairs?: readonly [[Duplex, Duplex], [Duplex, Duplex]] } = {}) {
   const timers = movedTimers()
   const reasons: EndOfSocket[] = []
   const tunnel = new SocketTunnel({
@@ -194,4 +196,29 @@ t.test('after the Close frame of one side nothing is added', async t => {
   serviceEnd.end()
   await until(() => reasons.length === 1)
   t.same(atClient(), close)
+})
+
+t.test('a side that is gone before the two are joined ends it as one that goes later', async t => {
+  const gonePair = async (): Promise<[Duplex, Duplex]> => {
+    const pair = duplexPair()
+    await once(pair[0].destroy(), 'close')
+    return pair
+  }
+  const lost = joinEnds({ pairs: [duplexPair(), await gonePair()] })
+  const atClient = collected(lost.clientEnd)
+  await until(() => lost.clientEnd.readableEnded)
+  t.same(closeStatusOf(atClient()), [1011, 'service lost'])
+  lost.clientEnd.end()
+  lost.timers.move(CLOSING_MS)
+  await until(() => lost.reasons.length === 1)
+  t.same(lost.reasons, ['service-left'])
+
+  const left = joinEnds({ pairs: [await gonePair(), duplexPair()] })
+  const atService = collected(left.serviceEnd)
+  await until(() => left.serviceEnd.readableEnded)
+  t.equal(atService()[0], 0x88)
+  left.serviceEnd.end()
+  left.timers.move(CLOSING_MS)
+  await until(() => left.reasons.length === 1)
+  t.same([left.reasons, left.timers.running()], [['client-left'], 0])
 })
