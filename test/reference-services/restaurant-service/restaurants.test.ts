@@ -199,6 +199,7 @@ t.test('accepting a ticket opens its delivery with an exchanged token', async t 
       {
         ticketId: open.ticketId,
         orderId: open.orderId,
+        customerId: USERS.customer1.subject,
         restaurantId: anchor.restaurantId,
         deliveryAddress: open.deliveryAddress
       }
