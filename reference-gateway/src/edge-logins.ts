@@ -36,6 +36,7 @@ async function edgeLogins(
       client: loginClient,
       keys,
       scope: settings.loginScopes.join(' '),
+      parameters: Object.fromEntries(settings.loginParameters.map(nameAndValue)),
       backchannelLogout: settings.backchannelLogout,
       dpop: settings.loginDpop,
       clockToleranceSeconds: settings.clockToleranceSeconds
@@ -43,6 +44,12 @@ async function edgeLogins(
   }
   if (!settings.webClient) return
   await fastify.register(webClient, { issuerOrigin: new URL(settings.issuer).origin, hasIssuerLogin })
+}
+
+/** Their form is checked with the settings. */
+function nameAndValue(text: string): [name: string, value: string] {
+  const end = text.indexOf('=')
+  return [text.slice(0, end), text.slice(end + 1)]
 }
 
 export default fastifyPlugin(edgeLogins, { name: '@sallyport/reference-gateway/logins', fastify: '5.x' })

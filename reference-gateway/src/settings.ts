@@ -56,9 +56,8 @@ export const settingsSchema = Type.Object(
       default: EDGE_AUDIENCE,
       description: 'The audience of the tokens that are accepted.'
     }),
-    tokenProfile: Type.String({
+    tokenProfile: Type.Enum([...PROFILE_NAMES], {
       default: 'rfc9068',
-      pattern: `^(${PROFILE_NAMES.join('|')})$`,
       description: `How the issuer writes its access tokens: ${PROFILE_NAMES.map(name => `\`${name}\``).join(', ')}.`
     }),
     ...furtherIssuersSettings(),
@@ -135,6 +134,10 @@ export const settingsSchema = Type.Object(
       'Scopes that a login at the issuer asks for, `openid` among them. None: no login at the issuer, browsers log in by ' +
         '`POST /login`.'
     ),
+    loginParameters: nameList(
+      'Further parameters of every login at the issuer, `name=value` each, such as `audience=https://api.example.com`, ' +
+        'which some issuers want for access tokens that are JWTs.'
+    ),
     webClient: Type.Boolean({
       default: false,
       description: 'Whether the gateway has the pages of the demo client under `/app`.'
@@ -203,6 +206,12 @@ export function settingsMistakes(settings: GatewaySettings): string[] {
   if (settings.loginScopes.length > 0) {
     if (!settings.loginScopes.includes('openid')) mistakes.push('loginScopes: openid is missing')
     if (settings.sealingKeys === undefined) mistakes.push('loginScopes: logins need sealingKeys')
+  } else if (settings.loginParameters.length > 0) {
+    mistakes.push('loginParameters: there is no login, set loginScopes')
+  }
+  const [wrongParameter] = settings.loginParameters.filter(text => !/^[\w.-]+=./.test(text))
+  if (wrongParameter !== undefined) {
+    mistakes.push(`loginParameters: ${JSON.stringify(wrongParameter)} is not name=value`)
   }
   if (settings.webClient && settings.sealingKeys === undefined) mistakes.push('webClient: its pages need sealingKeys')
   mistakes.push(...sessionSettingsMistakes(settings), ...workersMistakes(settings))

@@ -163,6 +163,14 @@ t.test('a session that has ended leads a browser to the login and back', async t
   t.same([...atEdge.cookies.keys()], [], 'the cookies of the session that ended go')
 })
 
+t.test('parameters that the settings add to logins can be none that a login sets itself', async t => {
+  const { edge } = await startStack(t, {}, { loginParameters: ['audience=https://api.example?a=b'] })
+  t.ok(edge.app.hasRoute({ method: 'GET', url: '/login' }))
+  await t.rejects(startStack(t, {}, { loginParameters: ['client_id=other'] }), {
+    code: 'SALLYPORT_AUTHENTICATION_OPTIONS_INVALID'
+  })
+})
+
 t.test('a route of the file that is one of the login fails the boot', async t => {
   await t.rejects(
     startEdge(t, {

@@ -112,6 +112,8 @@ t.test('what belongs to the login at the issuer is refused where there is no suc
     t.throws(() => checkSettings({ ...SETTINGS, ...changes }), { code: 'SALLYPORT_GATEWAY_SETTINGS_INVALID', message })
   const login = { loginScopes: ['openid'] }
   refused({ loginDpop: true }, /^Settings of the gateway: loginDpop: there is no login, set loginScopes$/)
+  refused({ loginParameters: ['audience=api'] }, /loginParameters: there is no login, set loginScopes$/)
+  refused({ loginParameters: ['audience'], ...login }, /loginParameters: "audience" is not name=value$/)
   refused(
     { backchannelLogout: true, sessionStore: 'postgres' },
     /backchannelLogout: needs loginScopes and a sessionStore/

@@ -192,6 +192,7 @@ export const SETTINGS: GatewaySettings = Object.freeze({
   refreshLeaseMs: 60_000,
   backchannelLogout: false,
   loginDpop: false,
+  loginParameters: [],
   loginsPerMinute: 30,
   boundTokens: []
 })

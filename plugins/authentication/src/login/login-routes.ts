@@ -1,11 +1,10 @@
-import { logRefusal } from '@sallyport/security-context'
-import { errorStatus } from '@sallyport/security-context/mechanics'
 import { readOptions } from '@sallyport/security-context/options'
 import { requestLanguage, sendPage } from '@sallyport/security-context/pages'
 import type { FastifyError } from '@fastify/error'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { AuthenticationOptionsError, isSallyportError, LoginRefusedError } from '../errors.ts'
+import { AuthenticationOptionsError, LoginRefusedError } from '../errors.ts'
 import { readerLanguage } from '../pages/authentication-texts.ts'
+import { beginRefusal } from '../pages/begin-refusal.ts'
 import { acceptForms } from '../session/form-body.ts'
 import { SESSION_CORE, type SessionCore } from '../session/session-core.ts'
 import { algorithmMistakes } from '../tokens/verifier-options.ts'
@@ -104,19 +103,16 @@ function openParts(fastify: FastifyInstance, given: LoginRoutesOptions): LoginPa
 /** A person reads it: it says what to do, not what was wrong. */
 function answerFailedLogin(
   { loginPath }: LoginParts,
-  error: FastifyError & { readonly headers?: Readonly<Record<string, string>> },
+  error: FastifyError,
   request: FastifyRequest,
   reply: FastifyReply
 ): FastifyReply {
-  const given = error.validation === undefined ? errorStatus(error) : 400
-  const status = given !== null && given >= 400 && given < 600 ? given : 500
-  logRefusal(request, error, status)
-  if (isSallyportError(error) && error.headers !== undefined) void reply.headers(error.headers)
+  const { status, code } = beginRefusal(error, request, reply)
   const { attemptedLogin: login } = request
   const problem = problemOfLogin(error, status)
   const facts: FailedLogin = {
     problem,
-    code: isSallyportError(error) ? error.code : null,
+    code,
     loginAddress: loginAddress(loginPath, login === null ? {} : wayBack(login, problem)),
     requestId: request.id
   }

@@ -38,6 +38,11 @@ export const ENGLISH_TEXTS = {
   failedAnswer: 'The answer of the login could not be accepted.',
   failedThrottled: 'There were too many attempts. Wait a moment, then try again.',
   failedUnavailable: 'The login is not available at the moment. Try again later.',
+  undoneTitle: 'This was not done',
+  undoneElsewhere: 'You are logged out here, but perhaps not everywhere. Log in and try again later.',
+  undoneGone: 'This session has ended already.',
+  undoneRefused: 'The request could not be accepted. Go back and try again.',
+  undoneUnavailable: 'This is not possible at the moment. Try again later.',
   reference: 'Reference'
 }
 

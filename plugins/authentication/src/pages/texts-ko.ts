@@ -40,5 +40,10 @@ export const KOREAN_TEXTS: AuthenticationTexts = {
   failedAnswer: '로그인 응답을 받아들일 수 없습니다.',
   failedThrottled: '시도 횟수가 너무 많습니다. 잠시 후 다시 시도하세요.',
   failedUnavailable: '지금은 로그인할 수 없습니다. 나중에 다시 시도하세요.',
+  undoneTitle: '처리되지 않았습니다',
+  undoneElsewhere: '여기에서는 로그아웃되었지만 다른 곳에서는 아닐 수 있습니다. 나중에 로그인하여 다시 시도하세요.',
+  undoneGone: '이 세션은 이미 종료되었습니다.',
+  undoneRefused: '요청을 받아들일 수 없습니다. 돌아가서 다시 시도하세요.',
+  undoneUnavailable: '지금은 할 수 없습니다. 나중에 다시 시도하세요.',
   reference: '참조 번호'
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { SessionNotFoundError } from '../errors.ts'
 import { acceptsHtml, asksForPage, isNavigation } from '../login/page-request.ts'
 import { readerLanguage } from '../pages/authentication-texts.ts'
+import { createAnswerFailedForm } from './answer-failed-form.ts'
 import { endSessionsBody, sessionParameters, type EndSessionsBody } from './schemas.ts'
 import type { SessionCore } from './session-core.ts'
 import type { SessionList } from './session-list.ts'
@@ -53,7 +54,11 @@ export function directoryRoutes(fastify: FastifyInstance, { core, list, paths }:
   // Forms have no DELETE. That one of a foreign page does nothing is the strategy's to see to, as for each method.
   fastify.post<{ Body: EndSessionsBody }>(
     '/sessions/end',
-    { schema: { body: endSessionsBody }, config: { ...access, audit: { action: 'session.end' } } },
+    {
+      schema: { body: endSessionsBody },
+      errorHandler: createAnswerFailedForm(paths),
+      config: { ...access, audit: { action: 'session.end' } }
+    },
     async function endByForm(request, reply) {
       const { sessionId } = request.body
       if (sessionId === undefined) await endAll(request, reply)

@@ -86,6 +86,31 @@ export function endedPage({ login }: Pick<SessionPaths, 'login'>, language: Page
   )
 }
 
+/** What a page says when what a form asked for was not done. */
+export interface FailedForm {
+  readonly problem: Exclude<Extract<keyof AuthenticationTexts, `undone${string}`>, 'undoneTitle'> | 'failedThrottled'
+  /** Stable, for whoever is asked for help; `null`: the error has none of ours. */
+  readonly code: string | null
+  readonly requestId: string
+}
+
+/** Says what was not done, and leads back. */
+export function failedFormPage(
+  { problem, code, requestId }: FailedForm,
+  { session, login }: SessionPaths,
+  language: PageLanguage
+): Html {
+  const text = AUTHENTICATION_TEXTS[language]
+  const [path, name] = problem === 'undoneElsewhere' ? [login, text.logInAgain] : [session, text.thisSession]
+  return page(
+    text.undoneTitle,
+    html`<p role="alert">${text[problem]}</p>
+<p><a href="${path}">${name}</a></p>
+<p>${text.reference}: <code>${requestId}</code>${code === null ? null : html` <code>${code}</code>`}</p>`,
+    { language }
+  )
+}
+
 function howText(method: 'issuer' | 'password' | null, text: AuthenticationTexts): string {
   if (method === null) return text.byToken
   return method === 'issuer' ? text.byIssuer : text.byPassword

@@ -6,6 +6,7 @@ import { AuthenticationOptionsError } from '../errors.ts'
 import { requestConnection } from '../request-origin.ts'
 import { isOutage, isThrottled } from '../failure-kinds.ts'
 import { directoryRoutes } from './directory-routes.ts'
+import { createAnswerFailedForm } from './answer-failed-form.ts'
 import { acceptForms, requireText } from './form-body.ts'
 import { bodyTokens, createLogin, refuseBrowser } from './log-in.ts'
 import { createLogout } from './log-out.ts'
@@ -85,6 +86,7 @@ export async function sessionRoutes(fastify: FastifyInstance, given: SessionRout
       preValidation: async function absentBodyIsNull(request) {
         request.body ??= null
       },
+      errorHandler: createAnswerFailedForm(paths),
       config: { access: 'public', audit: { action: 'session.logout' } }
     },
     createLogout(core, directory, paths)

@@ -120,6 +120,32 @@ t.test('a logout everywhere that cannot be completed says so', async t => {
   t.equal(issuer.revoked.length, 1)
 })
 
+t.test('a person whose form is refused reads why on a page in their language, with a way back', async t => {
+  const { here, stranger, issuer } = await startPeople(t, 'the store of the app')
+  const post = async (browser: Browser, url: string, payload: string, headers: Record<string, string> = {}) =>
+    await browser.send({ method: 'POST', url, headers: { ...FORM, ...headers }, payload })
+  const gone = await post(stranger, '/sessions/end', 'sessionId=unknown')
+  t.equal(gone.statusCode, 404)
+  t.match(gone.headers, { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' })
+  t.match(gone.body, 'This session has ended already.')
+  t.match(gone.body, 'SALLYPORT_AUTHENTICATION_SESSION_NOT_FOUND')
+  t.match(gone.body, '<a href="/session">')
+  const forged = await post(here, '/sessions/end', 'all=yes', {
+    'sec-fetch-site': 'cross-site',
+    'accept-language': 'ko'
+  })
+  t.equal(forged.statusCode, 403)
+  t.match(forged.body, '<html lang="ko">')
+  t.match(forged.body, '요청을 받아들일 수 없습니다')
+  issuer.revokeTrouble = 'unavailable'
+  const incomplete = await post(here, '/logout', '')
+  t.equal(incomplete.statusCode, 503)
+  t.ok(incomplete.headers['retry-after'])
+  t.match(incomplete.body, 'You are logged out here, but perhaps not everywhere.')
+  const program = await post(stranger, '/sessions/end', 'sessionId=unknown', { accept: 'application/json' })
+  t.equal(codeOf(program), 'SALLYPORT_AUTHENTICATION_SESSION_NOT_FOUND')
+})
+
 t.test('a client that holds its tokens logs out everywhere by its refresh token', async t => {
   const { app, issuer, there, stranger, events } = await startPeople(t, 'a directory')
   const { refreshToken } = await issuer.tokenClient.password({ username: 'customer1', password: 'pass:word' })
