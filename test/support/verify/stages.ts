@@ -1,7 +1,7 @@
 /** One step: a script of package.json with its arguments. */
 export type Step = readonly [script: string, ...args: string[]]
 
-/** What reads the sources: one process each, which does nothing but compute. */
+/** What reads the sources, or a copy of them: mostly one process each, which does nothing but compute. */
 const SOURCES: readonly Step[] = [
   ['typecheck'],
   ['lint'],
@@ -12,6 +12,7 @@ const SOURCES: readonly Step[] = [
   ['check:unused'],
   ['check:duplicates'],
   ['check:packages'],
+  ['changes', '--together'],
   ['test:checks']
 ]
 
@@ -21,5 +22,5 @@ const SOURCES: readonly Step[] = [
  */
 export const STAGES: ReadonlyArray<ReadonlyArray<readonly Step[]>> = [
   [SOURCES, [['test:adoption'], ['test:browser']]],
-  [[['test:drills'], ['changes', '--together'], ['test'], ['test', '--again']]]
+  [[['test:drills'], ['test'], ['test', '--again']]]
 ]
