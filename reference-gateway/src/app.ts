@@ -36,7 +36,7 @@ import { publicEdge } from './public-origins.ts'
 import { edgeServerOptions } from './server-options.ts'
 import { requestPriority } from './request-priority.ts'
 import { securityHeaders } from './security-headers.ts'
-import { checkSettings, tokenProfileOf, type GatewaySettings, type settingsSchema } from './settings.ts'
+import { checkSettings, type GatewaySettings, type settingsSchema } from './settings.ts'
 
 /** The name of this process: in its log, its traces and its audit trail. */
 export const PROCESS_NAME = 'reference-gateway'
@@ -128,7 +128,7 @@ export async function buildApp(
       {
         issuer: settings.issuer,
         audience: settings.audience,
-        profile: tokenProfileOf(settings),
+        profile: settings.tokenProfile,
         keys,
         status,
         clockToleranceSeconds

@@ -1,10 +1,5 @@
 import { auditTrailMistakes, auditTrailSettings, leftWorkerFolders } from '@sallyport/audit-log'
-import {
-  furtherIssuersMistakes,
-  furtherIssuersSettings,
-  PROFILE_NAMES,
-  type ProfileName
-} from '@sallyport/authentication'
+import { furtherIssuersMistakes, furtherIssuersSettings, PROFILE_NAMES } from '@sallyport/authentication'
 import type { DeepReadonly } from '@sallyport/configuration'
 import { refusedNames } from '@sallyport/forwarding'
 import { isLoopback, readKeyRing } from '@sallyport/security-context/mechanics'
@@ -168,11 +163,6 @@ export const settingsSchema = Type.Object(
 
 /** The gateway's settings, validated one by one. */
 export type GatewaySettings = DeepReadonly<Static<typeof settingsSchema>>
-
-/** The name of the profile, whose form the schema has checked. */
-export function tokenProfileOf({ tokenProfile }: Pick<GatewaySettings, 'tokenProfile'>): ProfileName {
-  return PROFILE_NAMES.find(name => name === tokenProfile) ?? 'rfc9068'
-}
 
 /** Checks that a schema cannot express: one sentence per mistake, without secrets. */
 export function settingsMistakes(settings: GatewaySettings): string[] {

@@ -3,7 +3,7 @@ import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { limitBody } from './body-limit.ts'
 import { allowReading, answerPreflight, preflightMethod } from './cors.ts'
-import { ClientLeftError, ForwardedBodyTooLargeError } from './errors.ts'
+import { ForwardedBodyTooLargeError } from './errors.ts'
 import { composeAnswer } from './compose/compose-answer.ts'
 import {
   forwardAsFastifyDoes,
@@ -11,7 +11,7 @@ import {
   type ForwardedRequest,
   type ForwardingParts
 } from './forward-request.ts'
-import { endWithError } from './lean/exchange-parts.ts'
+import { endWithoutClient } from './lean/exchange-parts.ts'
 import { lingeringPayload } from './linger.ts'
 import type { RequestLimiter } from './rate-limits/limit-requests.ts'
 import { isRepeatable } from './resilience/replayable-request.ts'
@@ -104,10 +104,7 @@ function upgradeRefusal(request: FastifyRequest, { ownOrigins }: ServedTable['pa
 
 /** Why nothing is sent for a client that has left while it was found out who is calling: its end is past. */
 function leftEarly({ raw }: FastifyReply, { audience }: TableRoute): Error {
-  const left = new ClientLeftError()
-  raw.statusCode = left.statusCode ?? raw.statusCode
-  endWithError(raw, left)
-  return ofService(left, audience)
+  return ofService(endWithoutClient(raw), audience)
 }
 
 /** @returns whether the request goes on: one that asks for a WebSocket needs a place for it */

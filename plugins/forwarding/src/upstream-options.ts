@@ -112,3 +112,8 @@ export const upstreamOptions = optionsObject({
 
 /** An upstream whose every member is right, with its defaults. */
 export type ReadUpstream = ReadOptions<typeof upstreamOptions>
+
+/** What a target is called: its own name, or its number. */
+export function targetName(name: string | undefined, place: number): string {
+  return name ?? String(place + 1)
+}

@@ -5,7 +5,7 @@ import type { UpstreamUse } from './measure-upstreams.ts'
 import { checkHealth } from './resilience/check-health.ts'
 import { GuardedUpstream, type GuardParts } from './resilience/guarded-upstream.ts'
 import { TargetConnections, type UpstreamCarriers } from './target-connections.ts'
-import type { ReadUpstream, TargetOptions } from './upstream-options.ts'
+import { targetName, type ReadUpstream, type TargetOptions } from './upstream-options.ts'
 
 /** What upstreams have from the app. */
 export interface UpstreamParts extends UpstreamCarriers {
@@ -112,7 +112,7 @@ export class UpstreamConnections extends Dispatcher {
       {
         targets: targets.flatMap(({ origin, weight, name }, place) => {
           const connections = this.#connections[place]
-          return connections === undefined ? [] : [{ name: name ?? String(place + 1), origin, weight, connections }]
+          return connections === undefined ? [] : [{ name: targetName(name, place), origin, weight, connections }]
         }),
         ejection,
         breaker,

@@ -1,15 +1,13 @@
 import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
 import { AUTHENTICATION_TEXTS, type AuthenticationTexts } from '../pages/authentication-texts.ts'
+import { referenceLine, type RefusalReference } from '../pages/reference-line.ts'
 
 /** What a page says that ends a login which did not succeed. */
-export interface FailedLogin {
+export interface FailedLogin extends RefusalReference {
   /** Why, as far as the person is told. */
   readonly problem: Exclude<Extract<keyof AuthenticationTexts, `failed${string}`>, 'failedTitle'>
-  /** Stable, for whoever is asked for help; `null`: the error has none of ours. */
-  readonly code: string | null
   /** Path of the login, to begin again. */
   readonly loginAddress: string
-  readonly requestId: string
 }
 
 /** Says that nobody was logged in, and leads back. */
@@ -19,7 +17,7 @@ export function failedLoginPage({ problem, code, loginAddress, requestId }: Fail
     text.failedTitle,
     html`<p role="alert">${text[problem]}</p>
 <p><a href="${loginAddress}">${text.logInAgain}</a></p>
-<p>${text.reference}: <code>${requestId}</code>${code === null ? null : html` <code>${code}</code>`}</p>`,
+${referenceLine({ requestId, code }, text)}`,
     { language }
   )
 }

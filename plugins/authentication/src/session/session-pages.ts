@@ -1,5 +1,6 @@
 import { html, page, type Html, type PageLanguage } from '@sallyport/security-context/pages'
 import { AUTHENTICATION_TEXTS, deviceText, type AuthenticationTexts } from '../pages/authentication-texts.ts'
+import { referenceLine, type RefusalReference } from '../pages/reference-line.ts'
 import { deviceName } from './device-name.ts'
 import type { LoginFacts } from './pairing.ts'
 import type { ListedSession } from './session-list.ts'
@@ -87,11 +88,8 @@ export function endedPage({ login }: Pick<SessionPaths, 'login'>, language: Page
 }
 
 /** What a page says when what a form asked for was not done. */
-export interface FailedForm {
+export interface FailedForm extends RefusalReference {
   readonly problem: Exclude<Extract<keyof AuthenticationTexts, `undone${string}`>, 'undoneTitle'> | 'failedThrottled'
-  /** Stable, for whoever is asked for help; `null`: the error has none of ours. */
-  readonly code: string | null
-  readonly requestId: string
 }
 
 /** Says what was not done, and leads back. */
@@ -106,7 +104,7 @@ export function failedFormPage(
     text.undoneTitle,
     html`<p role="alert">${text[problem]}</p>
 <p><a href="${path}">${name}</a></p>
-<p>${text.reference}: <code>${requestId}</code>${code === null ? null : html` <code>${code}</code>`}</p>`,
+${referenceLine({ requestId, code }, text)}`,
     { language }
   )
 }

@@ -7,7 +7,7 @@ import { createRouteMatcher, methodsOfRoute, type RoutePattern } from '../match-
 import { readRouteTable } from '../options.ts'
 import type { RouteTableOptions } from '../table-options.ts'
 import { rewritePath, type TableRoute } from '../table-route.ts'
-import type { ReadUpstream } from '../upstream-options.ts'
+import { targetName, type ReadUpstream } from '../upstream-options.ts'
 import { UpstreamConnections } from '../upstream.ts'
 import type { ReadWebSocket } from '../web-socket/web-socket-options.ts'
 
@@ -153,7 +153,7 @@ function describedRoutes(given: RouteTableOptions): DescribedRoute[] {
 
 function describedTargets({ targets }: ReadUpstream, origin: string): RouteDescription['targets'] {
   return (targets ?? [{ origin, weight: 1 }]).map(({ name, weight, origin: at }, place) => ({
-    name: name ?? String(place + 1),
+    name: targetName(name, place),
     origin: at,
     weight
   }))

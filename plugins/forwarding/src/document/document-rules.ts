@@ -2,6 +2,7 @@ import type { AppRoute } from '@sallyport/security-context'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import { routeConflicts } from '../match-route.ts'
 import { ownRouteConflicts } from '../own-route-conflicts.ts'
+import { targetName } from '../upstream-options.ts'
 import type { GatewayDocument } from './gateway-schema.ts'
 import { type Loose, type MemberMistake, mistakeIf, passMistakes, timeoutMistakes } from './member-mistakes.ts'
 import { type LooseRoute, documentRouteMistakes, limitNameMistakes } from './route-rules.ts'
@@ -69,7 +70,7 @@ function upstreamMistakes(upstream: LooseUpstream): MemberMistake[] {
 /** Two targets that are the same, or that nobody could tell apart, and weights of which none counts. */
 function targetMistakes(targets: ReadonlyArray<NonNullable<LooseUpstream['targets']>[number]>): MemberMistake[] {
   const origins = targets.map(target => target?.origin)
-  const names = targets.map((target, place) => target?.name ?? String(place + 1))
+  const names = targets.map((target, place) => targetName(target?.name, place))
   return [
     ...targets.flatMap((_target, place) => [
       ...mistakeIf(

@@ -2,6 +2,7 @@ import { type Duplex, Readable } from 'node:stream'
 import type { AuditSink, SendHook } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AnswerHeaders } from '../answer-rules.ts'
+import { ClientLeftError } from '../errors.ts'
 import type { OpenAnswers } from '../open-answers.ts'
 import type { OpenStreams } from '../open-streams.ts'
 import type { TableRoute } from '../table-route.ts'
@@ -48,6 +49,14 @@ export const DUMPED_BYTES = 128 * 1024
 /** Fastify ends a request on `finish` or `error` only: without this it would be neither logged nor counted. */
 export function endWithError(raw: FastifyReply['raw'], error: Error): void {
   if (raw.listenerCount('error') > 0) raw.emit('error', error)
+}
+
+/** Ends an answer whose client has left, for its line in the log and its metrics. @returns why it ended */
+export function endWithoutClient(raw: FastifyReply['raw']): Error {
+  const left = new ClientLeftError()
+  if (!raw.headersSent) raw.statusCode = left.statusCode ?? raw.statusCode
+  endWithError(raw, left)
+  return left
 }
 
 /** undici leaves the stream of a body to its caller. */

@@ -8,7 +8,7 @@ import { AccessEndedError, ClientLeftError, ForwardTimeoutError } from '../error
 import { ofService, recordLateFailure } from '../service-failure.ts'
 import { ClientAnswer } from './client-answer.ts'
 import type { TimedCall } from './deadlines.ts'
-import { DUMPED_BYTES, endBody, endWithError, thrownError } from './exchange-parts.ts'
+import { DUMPED_BYTES, endBody, endWithoutClient, thrownError } from './exchange-parts.ts'
 import type { ExchangeParts, ExchangePhase } from './exchange-parts.ts'
 
 /**
@@ -259,10 +259,7 @@ export class ServiceExchange implements Dispatcher.DispatchHandler, TimedCall {
   readonly #endWithTheClient = (): void => {
     const { raw } = this.#parts.reply
     if (raw.writableFinished || this.#isReleased) return
-    const left = new ClientLeftError()
-    if (!raw.headersSent) raw.statusCode = left.statusCode ?? raw.statusCode
-    endWithError(raw, left)
-    this.fail(ofService(left, this.#parts.route.audience))
+    this.fail(ofService(endWithoutClient(raw), this.#parts.route.audience))
   }
 
   #settle(): void {

@@ -4,8 +4,8 @@ import { type MonotonicClock, startTimer } from '@sallyport/security-context/mec
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { AnswerHeaders } from '../answer-rules.ts'
 import { watchAccess } from '../end-of-access.ts'
-import { ClientLeftError, ForwardFailedError, ForwardedUpgradeRefusedError } from '../errors.ts'
-import { endWithError, type SwitchedExchange, thrownError } from '../lean/exchange-parts.ts'
+import { ForwardFailedError, ForwardedUpgradeRefusedError } from '../errors.ts'
+import { endWithoutClient, type SwitchedExchange, thrownError } from '../lean/exchange-parts.ts'
 import type { OpenAnswers } from '../open-answers.ts'
 import type { OpenStreams } from '../open-streams.ts'
 import { ofService } from '../service-failure.ts'
@@ -81,10 +81,7 @@ export class ProtocolSwitch implements SwitchedExchange {
   readonly #clientLeft = (): void => {
     if (this.#isOver) return
     this.destroy()
-    const { raw } = this.#parts.reply
-    const left = new ClientLeftError()
-    raw.statusCode = left.statusCode ?? raw.statusCode
-    endWithError(raw, left)
+    endWithoutClient(this.#parts.reply.raw)
   }
 
   #open(answer: AnswerHeaders, service: Duplex): void {

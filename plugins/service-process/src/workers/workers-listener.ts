@@ -50,7 +50,13 @@ export function createWorkersListener(parts: WorkersListenerParts): FastifyInsta
     answerWorkersProbe(reply, !parts.isEnding() && (await isReady(crew)))
   )
   app.get('/metrics', async (_request, reply) => reply.type(PROMETHEUS_TEXT).send(await allMetrics(parts)))
-  app.all('/*', async (request, reply) => await passToWorkers(crew, request, reply))
+  // What the operations routes of a worker are: another method must not arrive there as one of these.
+  app.route({
+    method: ['GET', 'HEAD', 'POST', 'PUT'],
+    url: '/*',
+    exposeHeadRoute: false,
+    handler: async (request, reply) => await passToWorkers(crew, request, reply)
+  })
   return app
 }
 

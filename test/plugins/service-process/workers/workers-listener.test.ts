@@ -109,4 +109,7 @@ t.test('one worker is asked what it knows, and all are told what is to change', 
   const away = listenerBefore(t, [200, null])
   t.equal((await away.app.inject(change)).statusCode, 503, 'it did not reach all')
   t.equal((await listenerBefore(t, []).app.inject('/info')).statusCode, 503)
+  const other = listenerBefore(t, [200])
+  t.equal((await other.app.inject({ method: 'DELETE', url: '/operator/log-level' })).statusCode, 404)
+  t.same(other.asked, [], 'a method that no worker has is asked of none')
 })
