@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { leftWorkerFolders } from '@sallyport/audit-log'
 import type { RouteTableOptions } from '@sallyport/forwarding'
 import t from 'tap'
+import { readRouteTable } from '../../plugins/forwarding/src/options.ts'
 import { portionOf, shareOfWorker, tableOfWorker } from '../../reference-gateway/src/share-among-workers.ts'
 import { settingsMistakes } from '../../reference-gateway/src/settings.ts'
 import { SETTINGS } from '../support/edge.ts'
@@ -22,6 +23,20 @@ t.test('a worker has its share of what is divided, and the first one does what o
   })
   t.notOk('auditSpillPath' in { ...shareOfWorker({ ...SETTINGS, workers: 2 }, { slot: 1, of: 2 }) })
   t.same([portionOf(30, 4), portionOf(2, 4)], [7, 1])
+  t.end()
+})
+
+t.test('what is divided where a table says nothing is what the plugin takes then', t => {
+  const table: RouteTableOptions = {
+    upstreams: { repeated: { origin: 'https://c.example', retries: { attempts: 2 } } },
+    routes: [{ path: '/a', upstream: 'repeated', forward: 'none', access: 'public', webSocket: {} }]
+  }
+  const { upstreams, routes } = readRouteTable(table)
+  const whole = { burst: upstreams['repeated']?.retries?.burst, webSocket: routes[0]?.webSocket }
+  const shared = tableOfWorker(table, 2)
+  t.equal((shared.upstreams['repeated']?.retries?.burst ?? 0) * 2, whole.burst)
+  t.equal((shared.routes[0]?.webSocket?.maxOpen ?? 0) * 2, whole.webSocket?.maxOpen)
+  t.equal((shared.routes[0]?.webSocket?.maxOpenPerCaller ?? 0) * 2, whole.webSocket?.maxOpenPerCaller)
   t.end()
 })
 

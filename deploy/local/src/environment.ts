@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AppModule } from './app-module.ts'
 import type { CertificateFiles } from './certificates/process-certificates.ts'
+import { givenLimits, inheritedVariables } from './passed-on-variables.ts'
 import {
   CONFIGURATION_SERVER,
   hostNameOf,
@@ -28,30 +29,6 @@ export interface Deployment {
   /** Where the spans of a trace are asked for, when the launcher collects them. */
   readonly collector?: string
 }
-
-/** Variables of the launcher's own environment that every process needs. */
-const INHERITED = [
-  'PATH',
-  'HOME',
-  'TZ',
-  'LANG',
-  'TMPDIR',
-  'NODE_OPTIONS',
-  'NODE_COMPILE_CACHE',
-  'NODE_EXTRA_CA_CERTS',
-  'NODE_TLS_REJECT_UNAUTHORIZED'
-]
-
-/** Limits of every process that somebody who starts the launcher may want to change. */
-const PASSED_ON = [
-  ['maxEventLoopDelayMs', 'SALLYPORT_MAX_EVENT_LOOP_DELAY_MS'],
-  ['databaseTimeoutMs', 'SALLYPORT_DATABASE_TIMEOUT_MS'],
-  ['upstreamTimeoutMs', 'SALLYPORT_UPSTREAM_TIMEOUT_MS'],
-  ['recoveryAgeMs', 'SALLYPORT_RECOVERY_AGE_MS']
-] as const
-
-/** Where the traces of all processes go, and which. The name of the service is each process's own. */
-const OF_ALL_TRACES = /^OTEL_(?!SERVICE_NAME$)/
 
 /** The routes of the local stack. */
 const ROUTES_PATH = fileURLToPath(new URL('../gateway.yaml', import.meta.url))
@@ -89,12 +66,10 @@ export function environmentOf(
   own: NodeJS.ProcessEnv
 ): Record<string, string> {
   const known = app.settingsSchema?.properties ?? {}
-  const environment: Record<string, string> = { NODE_ENV: own.NODE_ENV ?? 'development' }
-  for (const name of INHERITED) if (own[name] !== undefined) environment[name] = own[name]
+  const environment: Record<string, string> = { ...inheritedVariables(own), NODE_ENV: own.NODE_ENV ?? 'development' }
   for (const [key, variable, value] of plainSettings(entry, deployment, own)) {
     if (Object.hasOwn(known, key)) environment[variable] = value
   }
-  for (const [name, value] of Object.entries(own)) if (OF_ALL_TRACES.test(name)) environment[name] = value ?? ''
   if (Object.hasOwn(known, 'routesPath')) Object.assign(environment, routeReferences(deployment.portBase))
   for (const [key, variable, value] of secretSettings(entry, deployment)) {
     if (!Object.hasOwn(known, key)) continue
@@ -121,10 +96,7 @@ function plainSettings(
     ['operationsPort', 'SALLYPORT_OPERATIONS_PORT', String(operationsPortOf(entry, portBase))],
     // There is no load balancer here that has to notice first.
     ['drainDelayMs', 'SALLYPORT_DRAIN_DELAY_MS', own.SALLYPORT_DRAIN_DELAY_MS ?? '0'],
-    ...PASSED_ON.flatMap(([key, variable]) => {
-      const value = own[variable]
-      return value === undefined ? [] : [[key, variable, value] as const]
-    }),
+    ...givenLimits(own),
     ['mtlsPort', 'SALLYPORT_MTLS_PORT', String(portBase + (entry.morePortOffsets[0] ?? 0))],
     ['issuer', 'SALLYPORT_ISSUER', issuerOf(portBase)],
     ['clientId', 'SALLYPORT_CLIENT_ID', entry.clientId ?? ''],
