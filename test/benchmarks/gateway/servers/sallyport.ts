@@ -124,7 +124,7 @@ function gatewaySettings(issuer: string, upstream: string, isLogged: boolean): G
     refreshLeaseMs: 60_000,
     backchannelLogout: false,
     loginDpop: false,
-  loginParameters: [],
+    loginParameters: [],
     loginsPerMinute: 1_000_000,
     boundTokens: []
   }
