@@ -19,7 +19,7 @@ export function securityPage(): string {
           `| ${id} | ${text} | ${source} | ${
             [...(tests.get(id) ?? [])]
               .sort()
-              .map(file => `[${file.replace(/^test\/|\\.(?:test|drill)\.ts$/g, '')}](../${file})`)
+              .map(file => `[${file.replace(/^test\/|\.(?:test|drill)\.ts$/g, '')}](../${file})`)
               .join(', ') || '**no test yet**'
           } |`
       )
