@@ -1,4 +1,4 @@
-// npm run bench -- <name> [--json FILE] [--rounds N] [--seconds N] [--rows N] [--only "candidate; candidate"]
+// npm run bench -- <name> [--json FILE] [--rounds N] [--seconds N] [--rows N] [--only "candidate; operation"]
 //   [--profiles FOLDER]
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -33,7 +33,7 @@ const module = (await import(file.href)) as { benchmark: Benchmark } | { measure
 const report =
   'measurement' in module
     ? { machine: machine(), ...(await module.measurement(console.log, measurementOptions())) }
-    : await runBenchmark(module.benchmark, console.log)
+    : await runBenchmark(module.benchmark, console.log, measurementOptions())
 console.log(report.machine)
 if ('values' in report) {
   if (report.candidates !== undefined) console.table(report.candidates)

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { Pool } from 'undici'
 import { machine } from '../../support/machine.ts'
-import type { Benchmark, Candidate, LoadRequest, Operation } from './types.ts'
+import type { Benchmark, Candidate, LoadRequest, MeasurementOptions, Operation } from './types.ts'
 
 interface Running {
   readonly name: string
@@ -24,12 +24,17 @@ export interface Report {
  * Runs the operations one after another, each for every candidate in interleaved rounds, and compares the CPU time that
  * their processes took per request: of this noisy machine, only the ratios within one run mean anything.
  */
-export async function runBenchmark(benchmark: Benchmark, log: (line: string) => void): Promise<Report> {
+export async function runBenchmark(
+  whole: Benchmark,
+  log: (line: string) => void,
+  options: MeasurementOptions = {}
+): Promise<Report> {
+  const benchmark = narrowed(whole, options)
   const running: Running[] = []
   const awake = stayAwake()
   try {
     for (const candidate of benchmark.candidates) {
-      if (isInstalled(candidate)) running.push(await start(candidate))
+      if (isInstalled(candidate)) running.push(await start(candidate, options))
       else log(`left out: ${candidate.name} (${candidate.needs} is not installed)`)
     }
     const samples = new Map<string, Array<{ cpu: number; rate: number }>>()
@@ -59,11 +64,27 @@ export async function runBenchmark(benchmark: Benchmark, log: (line: string) => 
   }
 }
 
-async function start(candidate: Candidate): Promise<Running> {
+/** The candidates and operations that are named, each of them all where none is. */
+function narrowed(benchmark: Benchmark, { only, rounds }: MeasurementOptions): Benchmark {
+  const names = only?.split(';').map(name => name.trim()) ?? []
+  const chosen = <Named extends { readonly name: string }>(list: readonly Named[]): readonly Named[] => {
+    const found = list.filter(({ name }) => names.includes(name))
+    return found.length === 0 ? list : found
+  }
+  return {
+    ...benchmark,
+    candidates: chosen(benchmark.candidates),
+    operations: chosen(benchmark.operations),
+    rounds: rounds ?? benchmark.rounds
+  }
+}
+
+async function start(candidate: Candidate, { profiles }: MeasurementOptions): Promise<Running> {
+  const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
   const child = fork(
     new URL('candidate-process.ts', import.meta.url),
     [candidate.server.href, JSON.stringify(candidate.options ?? {})],
-    { execArgv: ['--conditions=@sallyport/source'] }
+    { execArgv: ['--conditions=@sallyport/source', ...profiling] }
   )
   const [message] = (await Promise.race([
     once(child, 'message'),

@@ -79,7 +79,7 @@ export interface MeasurementOptions {
   readonly rounds?: number
   /** Length of each load, in seconds. */
   readonly seconds?: number
-  /** Names of the candidates, separated by semicolons; left out: all. */
+  /** Names of candidates, and of operations, separated by semicolons; left out: all. */
   readonly only?: string
   /** How far a trail grows. */
   readonly rows?: number
