@@ -42,9 +42,9 @@ if ('values' in report) {
   for (const [candidate, operations] of Object.entries(report.candidates)) {
     console.table({
       [candidate]: Object.fromEntries(
-        Object.entries(operations).map(([operation, { cpuMicrosPerRequest }]) => [
-          `${operation} (µs CPU)`,
-          cpuMicrosPerRequest
+        Object.entries(operations).flatMap(([operation, { cpuMicrosPerRequest, databaseMicrosPerRequest: database }]) => [
+          [`${operation} (µs CPU)`, cpuMicrosPerRequest],
+          ...(database === undefined ? [] : [[`${operation}, database`, database]])
         ])
       )
     })

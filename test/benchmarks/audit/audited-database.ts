@@ -32,11 +32,10 @@ export async function startAuditedDatabase(): Promise<AuditedDatabase> {
   url.username = APP_ROLE
   url.password = PASSWORD
   const app = knex({ client: 'pg', connection: url.href, pool: { min: CONNECTIONS, max: CONNECTIONS } })
-  const postmaster = readFileSync(join(server.dataDirectory, 'postmaster.pid'), 'utf8').split('\n')[0] ?? ''
   return {
     app,
     owner,
-    cpuMicros: () => serverCpuMicros(postmaster),
+    cpuMicros: databaseCpu(server.dataDirectory),
     close: async () => {
       await app.destroy()
       await owner.destroy()
@@ -44,6 +43,15 @@ export async function startAuditedDatabase(): Promise<AuditedDatabase> {
       rmSync(directory, { recursive: true, force: true })
     }
   }
+}
+
+/**
+ * Tells the CPU time of a database server with all its processes since its start, in µs.
+ * @param dataDirectory of the running server
+ */
+export function databaseCpu(dataDirectory: string): () => number {
+  const postmaster = readFileSync(join(dataDirectory, 'postmaster.pid'), 'utf8').split('\n')[0] ?? ''
+  return () => serverCpuMicros(postmaster)
 }
 
 /** Linux counts hundredths of a second: of the process, and of its children that have ended. */
