@@ -16,7 +16,7 @@ const ALL_ROWS = `insert into audit_events (${INSERTED_COLUMNS.join(', ')})
 const ONCE = 'on conflict (id) do nothing'
 
 /** Named, so that a connection parses and plans each of them once. */
-const INSERT_TOGETHER = { name: 'sallyport-audit-insert', text: `${ALL_ROWS} ${ONCE}` }
+const INSERT_TOGETHER = { name: 'sallyport-audit-insert', text: ALL_ROWS }
 const INSERT_AGAIN = {
   name: 'sallyport-audit-insert-again',
   text: `${ALL_ROWS} where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
