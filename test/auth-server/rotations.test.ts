@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { newHash, NOW, someSession, type SomeSession } from '../../auth-server/src/store/checks/rows.ts'
 import type { Rotation } from '../../auth-server/src/store/contract.ts'
-import { sampleRecord } from '../plugins/audit-log/support/sample-record.ts'
+import { sampleRecord } from '../support/sample-record.ts'
 import { connect, testDatabase } from '../support/database.ts'
 
 type Row = ReturnType<typeof sampleRecord>
@@ -95,7 +95,9 @@ t.test('a row that cannot be written takes its rotation with it', async t => {
   const { store, db } = await openStore(t)
   const [of] = await sessions(store, 1)
   if (of === undefined) throw new Error('no session')
-  await t.rejects(store.sessions.rotate(rotationOf(of), { ...sampleRecord('session.refresh'), outcome: 'other' as 'success' }))
+  await t.rejects(
+    store.sessions.rotate(rotationOf(of), { ...sampleRecord('session.refresh'), outcome: 'other' as 'success' })
+  )
   t.strictSame((await writtenTogether(db)).ids, [])
   t.equal((await store.sessions.findByRefreshToken(of.tokenHash))?.successorSealed, null)
 })

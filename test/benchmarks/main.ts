@@ -40,14 +40,13 @@ if ('values' in report) {
   for (const [value, measured] of Object.entries(report.values)) console.log(`${value}: ${measured}`)
 } else {
   for (const [candidate, operations] of Object.entries(report.candidates)) {
-    console.table({
-      [candidate]: Object.fromEntries(
-        Object.entries(operations).flatMap(([operation, { cpuMicrosPerRequest, databaseMicrosPerRequest: database }]) => [
-          [`${operation} (µs CPU)`, cpuMicrosPerRequest],
-          ...(database === undefined ? [] : [[`${operation}, database`, database]])
-        ])
-      )
-    })
+    const costs = Object.entries(operations).flatMap(
+      ([operation, { cpuMicrosPerRequest, databaseMicrosPerRequest }]) => [
+        [`${operation} (µs CPU)`, cpuMicrosPerRequest],
+        ...(databaseMicrosPerRequest === undefined ? [] : [[`${operation}, database`, databaseMicrosPerRequest]])
+      ]
+    )
+    console.table({ [candidate]: Object.fromEntries(costs) })
   }
 }
 for (const [goal, { value, goal: wanted, better }] of Object.entries<Measured['goals'][string]>(report.goals)) {

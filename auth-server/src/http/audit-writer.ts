@@ -15,7 +15,7 @@ export function auditWriterFor(request: FastifyRequest): WriteAudit {
 /** The same for effects that are committed with their rows by one statement. */
 export function effectAuditorFor(request: FastifyRequest): WriteAuditWith {
   return async function writeAuditWith(store, event, commit) {
-    if (store.connection !== null) return await request.auditWith(event, commit)
+    if (store.connection !== null) return await request.auditWith(store.connection, event, commit)
     const isDone = await commit()
     if (isDone) request.log.info({ audit: event }, 'audit event')
     return isDone

@@ -26,9 +26,10 @@ export interface RequestState {
 export interface RequestAudit {
   /** `request.audit`: writes an event in the caller's transaction. */
   writeWithin: (this: FastifyRequest, trx: Knex, event: AuditEvent) => Promise<void>
-  /** `request.auditWith`: hands over the row of an effect that is committed with it by one statement. */
+  /** `request.auditWith`: hands over the row of an effect that one statement writes with it. */
   writeWith: (
     this: FastifyRequest,
+    db: Knex,
     event: AuditEvent,
     commit: (row: AuditRecord) => Promise<boolean>
   ) => Promise<boolean>
@@ -77,13 +78,14 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
 
   async function writeWith(
     this: FastifyRequest,
+    db: Knex,
     event: AuditEvent,
     commit: (row: AuditRecord) => Promise<boolean>
   ): Promise<boolean> {
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
-    const isCommitted = await commit(await sealed(built).catch(refuseUnavailable))
-    if (isCommitted) stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: false })
-    return isCommitted
+    const isDone = await commit(await sealed(built).catch(refuseUnavailable))
+    if (isDone) stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(db) })
+    return isDone
   }
 
   async function sealed(built: BuiltRecord): Promise<AuditRecord> {

@@ -16,11 +16,12 @@ declare module 'fastify' {
      */
     audit: (trx: Knex, event: AuditEvent) => Promise<void>
     /**
-     * Hands over the row of an effect for a statement that commits both, such as one of `auditedEffects`. `commit` says
-     * whether both are committed (`true`) or nothing was done (`false`), and so does the answer. Rejects when the row
-     * cannot be made, and when `commit` does.
+     * Hands over the row of an effect to a statement that writes both on `db`, such as one of `auditedEffects`. `write`
+     * says whether both are written (`true`) or nothing is (`false`), and so does the answer. On a pool they are
+     * committed by then, which saves the transaction and a look at the row. Rejects when the row cannot be made, and
+     * when `write` does.
      */
-    auditWith: (event: AuditEvent, commit: (row: AuditRecord) => Promise<boolean>) => Promise<boolean>
+    auditWith: (db: Knex, event: AuditEvent, write: (row: AuditRecord) => Promise<boolean>) => Promise<boolean>
     /** What the trail has of this request so far; `null` until something is written. Of this plugin alone. */
     auditState: RequestState | null
   }

@@ -1,10 +1,6 @@
 import '@sallyport/security-context/require-node'
 import type { EventEmitter } from 'node:events'
-import {
-  headHook,
-  offerMeasurements,
-  requireRouteDeclaration,
-} from '@sallyport/security-context'
+import { headHook, offerMeasurements, requireRouteDeclaration } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { answerInstead } from './answer-instead.ts'

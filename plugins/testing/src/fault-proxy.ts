@@ -55,7 +55,14 @@ interface FaultState {
  */
 export async function faultProxy(t: TestLifetime, url: string): Promise<FaultProxy> {
   let target = new URL(url)
-  const state: FaultState = { mode: 'pass', marker: '', commit: COMMIT, strikes: 0, sockets: new Set(), held: new Set() }
+  const state: FaultState = {
+    mode: 'pass',
+    marker: '',
+    commit: COMMIT,
+    strikes: 0,
+    sockets: new Set(),
+    held: new Set()
+  }
   const server = createServer(client => {
     accept(state, client, () => connect(Number(target.port), target.hostname))
   })

@@ -1,5 +1,6 @@
-// Our candidate: order-service as it is deployed, on a PostgreSQL of its own, except for TLS and for the log, which is at
-// `warn`. Another restaurant-service answers at once, from another process, and so does the exchange of tokens.
+// Our candidate: order-service as it is deployed, on a PostgreSQL of its own, except for TLS and for the log, which is
+// at `warn`. A stand-in for restaurant-service answers at once, from another process, and so does the exchange of
+// tokens.
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -19,7 +20,7 @@ import { connect } from '../../support/database.ts'
 import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
 import { createTokenAuthority } from '../../support/token-authority.ts'
 import type { LoadRequest, MeasuredServer } from '../support/types.ts'
-import { databaseCpu } from './audited-database.ts'
+import { databaseCpu } from '../support/database-cpu.ts'
 
 const CUSTOMERS = 64
 const HOUR_SECONDS = 3600

@@ -1,5 +1,5 @@
-// restaurant-service for a benchmark, in a process of its own: what it costs is nobody's. Tells its origin, and ends with
-// its parent.
+// restaurant-service for a benchmark, in a process of its own: what it costs is nobody's. Tells its origin, and ends
+// with its parent.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { DEMO_RESTAURANTS } from '@sallyport/service-kit/demo'

@@ -18,7 +18,7 @@ import knex from 'knex'
 import type { LoadRequest, MeasuredServer } from '../support/types.ts'
 import { AUDIT_TRAIL_SETTINGS } from '../../support/audit-settings.ts'
 import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
-import { databaseCpu } from '../audit/audited-database.ts'
+import { databaseCpu } from '../support/database-cpu.ts'
 import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
 
 const CHEAP = { memoryKibibytes: 64, iterations: 1, lanes: 1 }
@@ -78,8 +78,11 @@ interface OpenStore {
 
 /** @param options `store`: `memory` or `postgres` */
 export default async function startSallyport(options: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
-  const { store, databaseCpu: cpu, close } =
-    options.store === 'postgres' ? await openPostgres() : { store: memoryStore(), close: async () => {} }
+  const {
+    store,
+    databaseCpu: cpu,
+    close
+  } = options.store === 'postgres' ? await openPostgres() : { store: memoryStore(), close: async () => {} }
   await seedStore(store, FACTS, CHEAP)
   const app = await buildApp(SETTINGS, { store, passwordParameters: CHEAP })
   await app.listen({ host: '127.0.0.1', port: 0 })
