@@ -105,7 +105,9 @@ t.test('a trail that names another one in its rows speaks for itself alone', asy
   const forged: TrailSource = {
     name: 'a',
     read: async () => ({
-      events: [{ ...(await b.read(NEWEST)).events[0], sequence: 1, action: 'forged', trail: 'b' } as unknown as SealedRecord],
+      events: [
+        { ...(await b.read(NEWEST)).events[0], sequence: 1, action: 'forged', trail: 'b' } as unknown as SealedRecord
+      ],
       next: 1
     })
   }
