@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { AuditQueryInvalidError } from '../errors.ts'
 import {
+  LONGEST_AUDIT_VALUE,
   parseAuditQuery,
   readAudit,
   type AuditPage,
@@ -43,7 +44,8 @@ export function parsePersonalQuery(query: unknown): PersonalQuery {
 }
 
 function personalText(parameter: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '' && value.length <= 1100 && !value.includes('\0')) return value
+  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_AUDIT_VALUE && !value.includes('\0'))
+    return value
   throw new AuditQueryInvalidError(parameter)
 }
 
