@@ -44,8 +44,9 @@ export function parsePersonalQuery(query: unknown): PersonalQuery {
 }
 
 function personalText(parameter: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_AUDIT_VALUE && !value.includes('\0'))
+  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_AUDIT_VALUE && !value.includes('\0')) {
     return value
+  }
   throw new AuditQueryInvalidError(parameter)
 }
 
