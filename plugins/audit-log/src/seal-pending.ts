@@ -42,7 +42,7 @@ export const GENESIS = createHash('sha256').update('sallyport audit chain 1').di
 export const SEAL_PAGE_ROWS = 2000
 /** Seals of one statement, which has five parameters for each. */
 const SEALS_PER_STATEMENT = 1000
-/** The page itself fills three spans at most; more of them are left by a release that made none. */
+/** More than a page of rows fills: so the spans catch up where a release that made none was still sealing. */
 const SPANS_PER_PAGE = 20
 const SEALER_LOCK = 'sallyport-audit-sealer'
 

@@ -87,7 +87,12 @@ function spanConditions({ order, after, from, until }: AuditQuery, { spans, edge
     ...(edge === null ? [] : [{ sql: isNewest ? 'p.earliest <= ?' : 'p.latest >= ?', values: [edge] }]),
     ...(after === undefined
       ? []
-      : [{ sql: `p.number ${isNewest ? '<' : '>'}= ?`, values: [Math.floor((isNewest ? after - 2 : after) / SPAN_ROWS)] }])
+      : [
+          {
+            sql: `p.number ${isNewest ? '<' : '>'}= ?`,
+            values: [Math.floor((isNewest ? after - 2 : after) / SPAN_ROWS)]
+          }
+        ])
   ])
 }
 

@@ -39,7 +39,7 @@ export async function readAudit(
     }
     return await db.transaction(
       async trx => {
-        await trx.raw(`select ${PAGE_SETTINGS}`)
+        await setPlannerForRows(trx)
         return await readFilteredPage(trx, asked)
       },
       { connection, isolationLevel: 'repeatable read', readOnly: true }
@@ -51,11 +51,7 @@ export async function readAudit(
 
 type PageRow = AuditRecord & { sequence: string; chainHash: string }
 
-/**
- * Each statement below has one good plan, by indexes and a row at a time. A planner without good statistics may think
- * that reading a whole table is cheaper.
- */
-const PAGE_SETTINGS = [
+const ROW_SETTINGS = [
   'enable_seqscan',
   'enable_bitmapscan',
   'enable_hashjoin',
@@ -67,8 +63,22 @@ const PAGE_SETTINGS = [
   .map(name => `set_config('${name}', 'off', true)`)
   .join(', ')
 
+/**
+ * For a transaction whose statements have one good plan, by indexes and a row at a time. A planner without good
+ * statistics may think that reading a whole table is cheaper.
+ */
+export async function setPlannerForRows(trx: Knex.Transaction): Promise<void> {
+  await trx.raw(`select ${ROW_SETTINGS}`)
+}
+
+/** The first sequence whose row is there and did not occur before a time; `null` when there is none. */
+export async function firstSealedFrom(trx: Knex.Transaction, from: Date): Promise<number | null> {
+  const [row] = await readFilteredPage(trx, { query: { order: 'oldest', limit: 1, from }, also: [], most: 1 })
+  return row === undefined ? null : Number(row.sequence)
+}
+
 /** Reads a page in the way that looks at the fewest rows. */
-export async function readFilteredPage(trx: Knex.Transaction, asked: PageAsked): Promise<PageRow[]> {
+async function readFilteredPage(trx: Knex.Transaction, asked: PageAsked): Promise<PageRow[]> {
   const { sealsLeft, spans, ways } = await measureWays(trx, asked.query)
   const [first, ...others] = ways
   const best = others.reduce<MeasuredWay | null>(
@@ -112,7 +122,11 @@ async function measureWays(
   const { after, order } = query
   const newest = Number(found.newest ?? 0)
   const sealsLeft = order === 'newest' ? Math.min(newest, (after ?? Infinity) - 1) : newest - (after ?? 0)
-  return { sealsLeft, spans: Number(found.spans ?? 0), ways: indexes.map((index, place) => wayOf(index, found[`way${place}`])) }
+  return {
+    sealsLeft,
+    spans: Number(found.spans ?? 0),
+    ways: indexes.map((index, place) => wayOf(index, found[`way${place}`]))
+  }
 }
 
 function wayOf(index: PageIndex, measured: unknown): MeasuredWay {
