@@ -60,8 +60,8 @@ export function queriedTimes({ from, until }: AuditQuery): TimeRange {
 
 /**
  * Rows `e` of a part of an index, in its order. The order and the comparison name both columns, so that no plan but the
- * one by this index is a cheap one: with an equation the planner may prefer to walk all rows by time, in the belief that
- * those of the value are spread evenly.
+ * one by this index is a cheap one: with an equation the planner may prefer to walk all rows by time, in the belief
+ * that those of the value are spread evenly.
  */
 export function indexedRows({ filter }: PageIndex, times: TimeRange, order: AuditQuery['order']): RowCondition {
   const direction = order === 'newest' ? 'desc' : 'asc'
