@@ -1,8 +1,11 @@
 import type { AuditQuery } from '@sallyport/audit-log'
 import type { AuditEvent } from '@sallyport/security-context'
 
-/** What a row of the growing trail is about, by its place in it: rows are a second apart. */
-export const START_MS = Date.UTC(2026, 0, 1)
+/**
+ * What a row of the growing trail is about, by its place in it: rows are a second apart. Their time is in the future: a
+ * row about pruning has the true time, and would be the first that is too young for the next pruning.
+ */
+export const START_MS = Date.UTC(2060, 0, 1)
 export const SUBJECTS = 5003
 export const CLIENTS = 5
 export const ACTIONS = 24

@@ -112,18 +112,23 @@ function rowByRow({ query, also, most }: PageAsked): RowCondition {
   }
 }
 
+/** With `offset 0` PostgreSQL plans a part by itself: it is done as it stands here, and once. */
 function byIndex({ query, also }: PageAsked, index: PageIndex): RowCondition {
   const rows = indexedRows(index, timesOfSpan(queriedTimes(query)), query.order)
   const { sql, values } = allOf([...placeCondition(query), ...eventConditions(query, also)])
   return {
-    sql: `cross join lateral (select array(select e.id from ${rows.sql} limit ${SPAN_ROWS + 1}) as ids) f
-      cross join lateral (
+    sql: `cross join lateral (
+        select array(select e.id from ${rows.sql} limit ${SPAN_ROWS + 1}) as ids offset 0
+      ) f cross join lateral (
         select ${SEALED} from unnest(f.ids) i (id)
-          join audit_seals s on s.event_id = i.id join audit_events e on e.id = i.id
+          cross join lateral (select * from audit_seals where event_id = i.id offset 0) s
+          join audit_events e on e.id = i.id
           where cardinality(f.ids) <= ${SPAN_ROWS} and ${IN_SPAN} and ${sql}
         union all
-        select ${SEALED} from audit_seals s join audit_events e on e.id = s.event_id
-          where cardinality(f.ids) > ${SPAN_ROWS} and ${IN_SPAN} and ${sql}
+        select ${SEALED} from (
+          select * from audit_seals s where ${IN_SPAN} order by s.sequence limit ${SPAN_ROWS}
+        ) s join audit_events e on e.id = s.event_id
+          where cardinality(f.ids) > ${SPAN_ROWS} and ${sql}
       ) r`,
     values: [...rows.values, ...values, ...values]
   }
