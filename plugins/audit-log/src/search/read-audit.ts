@@ -17,7 +17,7 @@ export interface ReadingOptions {
 
 /** So many rows of an index are all read and sorted: that is less than looking into every span. */
 const FEW_ROWS = 500
-/** So many seals are walked before anything else is thought of: who follows a trail asks for the last of them. */
+/** So many seals that are left are walked: who follows a trail asks for the last of them. */
 const FEW_SEALS = 2 * SPAN_ROWS
 
 /**
@@ -87,8 +87,9 @@ async function readFilteredPage(trx: Knex.Transaction, asked: PageAsked): Promis
   )
   const run = async ({ sql, values }: RowCondition): Promise<PageRow[]> =>
     (await trx.raw<Rows<PageRow>>(sql, [...values])).rows
-  if (best !== null && best.rows <= FEW_ROWS) return await run(fewRowsPage(asked, best.index, FEW_ROWS))
-  if (sealsLeft <= FEW_SEALS) return await run(walkedPage(asked))
+  const isFew = best !== null && best.rows <= FEW_ROWS
+  if (sealsLeft <= (isFew ? best.rows : FEW_SEALS)) return await run(walkedPage(asked))
+  if (isFew) return await run(fewRowsPage(asked, best.index, FEW_ROWS))
   const isByTime = best === null || best.index.filter === null
   return await run(spanPage(asked, { spans, index: isByTime ? null : best.index, edge: best?.edge ?? null }))
 }
