@@ -116,6 +116,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const { store, writeTimeoutMs } = options
   const writer = createBatchWriter({
     insert: store.insert,
+    insertAgain: store.insertAgain ?? store.insert,
     timeoutMs: writeTimeoutMs,
     maxWaiting: options.maxWaitingRows
   })
