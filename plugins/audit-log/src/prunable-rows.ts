@@ -26,8 +26,10 @@ export interface PrunableBatch {
 }
 
 interface BatchRow {
+  /** The last place of the batch. */
   readonly reached: string | null
-  readonly looked: string
+  /** Places that no mark covers, up to the end of what is old. */
+  readonly left: string | null
   readonly first: string | null
   readonly last: string
   readonly before: Buffer | null
@@ -35,8 +37,8 @@ interface BatchRow {
 }
 
 /**
- * Looks at the next rows that are there, and finds those ranges of them that have no hole: holes are rows that say what
- * was pruned, rows that are kept, and rows that are missing. What marks cover is jumped over.
+ * Looks at the rows of the next places that no mark covers, and finds those ranges of them that have no hole: holes are
+ * rows that say what was pruned, rows that are kept, and rows that are missing.
  */
 export async function prunableBatch(
   trx: Knex.Transaction,
@@ -53,34 +55,38 @@ export async function prunableBatch(
     with marked as (
       select coalesce(first_sequence, 1) as first, through_sequence as last from audit_prunings
       union all select :through::bigint + 1, :through::bigint + 1
+    ), between as (
+      select first, coalesce(max(last) over (order by first, last rows between unbounded preceding and 1 preceding), 0)
+        as last from marked
     ), gaps as (
-      select coalesce(max(last) over (order by first, last rows between unbounded preceding and 1 preceding), 0) as after,
-        first as before from marked
+      select greatest(last, :after::bigint) as after, first - 1 as through from between
+      where first - 1 > greatest(last, :after::bigint) and first <= :through::bigint + 1
+    ), counted as (
+      select after, through, (sum(through - after) over (order by after))::bigint as places from gaps
+    ), part as (
+      select after, through - greatest(places - :batchRows, 0) as through from counted
+      where places - (through - after) < :batchRows
     ), looked as materialized (
       select s.sequence,
         s.sequence <= case ${cases.join(' ')} when true then :others::bigint end
           and e.id not in (select event_id from audit_prunings where event_id is not null)
           and not (exists (${LIVE_HOLDS}) and audit_is_held(e)) as goes
-      from gaps g cross join lateral (
-        select * from audit_seals s
-        where s.sequence > greatest(g.after, :after::bigint) and s.sequence < g.before and s.sequence <= :through::bigint
-        order by s.sequence
+      from part cross join lateral (
+        select * from audit_seals s where s.sequence > part.after and s.sequence <= part.through offset 0
       ) s join audit_events e on e.id = s.event_id
-      where g.before > g.after + 1 and g.before > :after::bigint
-      order by g.after, s.sequence limit :batchRows
     ), islands as (
       select min(sequence) as first, max(sequence) as last
       from (select sequence, sequence - row_number() over (order by sequence) as island from looked where goes) going
       group by island
     )
-    select (select max(sequence) from looked) as reached, (select count(*) from looked) as looked, i.first, i.last,
+    select (select max(through) from part) as reached, (select max(places) from counted) as left, i.first, i.last,
       (select chain_hash from audit_seals where sequence = i.first - 1) as before,
       (select chain_hash from audit_seals where sequence = i.last) as "end"
     from (select) one left join islands i on true order by i.first`,
     { after, through, others, batchRows, ...Object.fromEntries(bindings) }
   )
   const [batch] = rows
-  const isLast = batch === undefined || Number(batch.looked) < batchRows
+  const isLast = batch === undefined || Number(batch.left ?? 0) <= batchRows
   return { ranges: rows.flatMap(rangeOf), next: isLast ? null : Number(batch.reached) }
 }
 

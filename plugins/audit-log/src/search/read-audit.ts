@@ -15,8 +15,10 @@ export interface ReadingOptions {
   readonly also?: readonly RowCondition[]
 }
 
-/** So many rows of an index are all read and sorted: that is less than looking into every span. */
+/** So many rows of an index are all read and sorted: that is less than looking into one span after the other. */
 const FEW_ROWS = 500
+/** The same where a page needs more of them than it shows, because other conditions leave rows out. */
+const FEW_CONDITIONED_ROWS = 4000
 /** So many seals that are left are walked: who follows a trail asks for the last of them. */
 const FEW_SEALS = 2 * SPAN_ROWS
 
@@ -79,7 +81,8 @@ export async function firstSealedFrom(trx: Knex.Transaction, from: Date): Promis
 
 /** Reads a page in the way that looks at the fewest rows. */
 async function readFilteredPage(trx: Knex.Transaction, asked: PageAsked): Promise<PageRow[]> {
-  const { sealsLeft, spans, ways } = await measureWays(trx, asked.query)
+  const few = fewRows(asked)
+  const { sealsLeft, spans, ways } = await measureWays(trx, asked.query, few)
   const [first, ...others] = ways
   const best = others.reduce<MeasuredWay | null>(
     (one, other) => (one === null || other.rows < one.rows ? other : one),
@@ -87,17 +90,22 @@ async function readFilteredPage(trx: Knex.Transaction, asked: PageAsked): Promis
   )
   const run = async ({ sql, values }: RowCondition): Promise<PageRow[]> =>
     (await trx.raw<Rows<PageRow>>(sql, [...values])).rows
-  const isFew = best !== null && best.rows <= FEW_ROWS
+  const isFew = best !== null && best.rows <= few
   if (sealsLeft <= (isFew ? best.rows : FEW_SEALS)) return await run(walkedPage(asked))
-  if (isFew) return await run(fewRowsPage(asked, best.index, FEW_ROWS))
+  if (isFew) return await run(fewRowsPage(asked, best.index, few))
   const isByTime = best === null || best.index.filter === null
   return await run(spanPage(asked, { spans, index: isByTime ? null : best.index, edge: best?.edge ?? null }))
+}
+
+function fewRows({ query, also }: PageAsked): number {
+  const inTime = [query.from, query.until].filter(time => time !== undefined).length
+  return eventConditions(query, also).length > inTime + 1 ? FEW_CONDITIONED_ROWS : FEW_ROWS
 }
 
 /** A way to the rows, with what it costs. */
 interface MeasuredWay {
   readonly index: PageIndex
-  /** One more than {@link FEW_ROWS} for all that are not few. */
+  /** One more than few for all that are more. */
   readonly rows: number
   /** The time at which its rows begin, in the order of the query. */
   readonly edge: string | null
@@ -105,14 +113,15 @@ interface MeasuredWay {
 
 async function measureWays(
   trx: Knex.Transaction,
-  query: AuditQuery
+  query: AuditQuery,
+  few: number
 ): Promise<{ readonly sealsLeft: number; readonly spans: number; readonly ways: MeasuredWay[] }> {
   const indexes = pageIndexes(query)
   const edge = query.order === 'newest' ? 'max' : 'min'
   const counts = indexes.map(index => indexedRows(index, queriedTimes(query), query.order))
   const counted = counts.map(
     ({ sql }, place) => `, (select json_build_object('rows', count(*), 'edge', ${edge}(c.occurred_at))
-      from (select e.occurred_at from ${sql} limit ${FEW_ROWS + 1}) c) as way${place}`
+      from (select e.occurred_at from ${sql} limit ${few + 1}) c) as way${place}`
   )
   const { rows } = await trx.raw<Rows<Readonly<Record<string, unknown>>>>(
     `select (select max(sequence) from audit_seals) as newest, (select max(number) + 1 from audit_spans) as spans
