@@ -21,6 +21,7 @@ import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createDayKeyExpiry } from './privacy/expire-day-keys.ts'
+import { createPushTask, warnOfLeftPush } from './push/run-push.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addExportRoute } from './export-route.ts'
 import { addLiveRoute } from './live/live-route.ts'
@@ -43,6 +44,7 @@ export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerInterval
 export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
+export * from './push/offered-push.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
@@ -128,6 +130,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)
+  const push = createPushTask(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -161,9 +164,10 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   // Of a server without TLS there are none.
   fastify.countHandshakeFailures(fastify.server)
   fastify.decorate('sealAudit', sealAudit)
-  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints })
+  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints, push })
   fastify.decorate('auditHealth', health)
   offerMeasurements(fastify, auditMeasurements(options, health))
+  warnOfLeftPush(fastify, options)
 
   fastify.addHook('onError', function noteError(request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
@@ -210,7 +214,8 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     trail,
     checkpoints,
     recordLifecycle: options.lifecycle ? recordLifecycle : null,
-    dayKeys
+    dayKeys,
+    push
   })
 }
 

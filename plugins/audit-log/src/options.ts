@@ -22,6 +22,7 @@ import { trailPrivacy, type TrailPrivacy } from './privacy/privacy-options.ts'
 import { createPersonalSealer } from './privacy/seal-personal.ts'
 import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
+import { trailPush, type TrailPush } from './push/push-options.ts'
 import { storeMistakes } from './store-mistakes.ts'
 import { databaseStore, type AuditStore } from './store.ts'
 
@@ -133,6 +134,12 @@ export interface AuditLogOptions {
    */
   readonly checkpoints?: TrailCheckpoints | false
   /**
+   * Pushes sealed rows to a receiver outside, such as a SIEM, in the process that has the trail; `false`: it does not.
+   * @default false
+   * @example { receiver: syslogReceiver('syslog+tls://siem.example.com:6514') }
+   */
+  readonly push?: TrailPush | false
+  /**
    * How refusals are counted before a principal is known.
    * @default {}
    */
@@ -191,6 +198,7 @@ export const auditLogOptions = optionsObject({
   maxWaitingRows: fromOne(2000),
   outage: outageModes,
   checkpoints: oneOrOff(trailCheckpoints, { default: false }),
+  push: oneOrOff(trailPush, { default: false }),
   refusals: refusalCounting,
   privacy: trailPrivacy,
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({

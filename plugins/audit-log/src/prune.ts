@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { PRUNE_ACTION, pruneDetail, pruningRecord, rangeDigest, type PrunedRange } from './pruning-mark.ts'
+import { pushedThrough } from './push/push-cursor.ts'
 import { CURRENT_VERSION } from './record.ts'
 import { GENESIS, type Rows } from './seal-pending.ts'
 import { insertRecords } from './store.ts'
@@ -35,7 +36,8 @@ export interface PruneOptions {
  * Removes the sealed rows that are old by the retention of their class. For each range without a hole a mark says which
  * rows it had, and a row of the trail says the same, so that nobody can change the mark later. The seals and their
  * content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be proved. Rows
- * about pruning stay too, and so do rows under a legal hold: after its release the next pruning takes them. For each
+ * about pruning stay too, and so do rows under a legal hold, or that are to be pushed and were not: the next pruning
+ * after that takes them. For each
  * class it stops at the first row that is too young for it, however old the rows after it claim to be. A row that is
  * already missing is in no range: no mark covers it. There are never more marks than rows that are kept between them.
  * @param db pool of the pruner role
@@ -47,9 +49,12 @@ export async function pruneAudit(
   return db.transaction(async trx => {
     await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
     const { pruned, areSomeKept } = await prunedBefore(trx)
+    const pushed = await pushedThrough(trx)
     const own: ClassEnd[] = []
-    for (const { actions, before: end } of classes) own.push({ actions, through: await oldThrough(trx, end) })
-    const others = await oldThrough(trx, before)
+    for (const { actions, before: end } of classes) {
+      own.push({ actions, through: Math.min(pushed, await oldThrough(trx, end)) })
+    }
+    const others = Math.min(pushed, await oldThrough(trx, before))
     const through = Math.max(others, ...own.map(each => each.through))
     const start = areSomeKept || own.length > 0 ? 0 : pruned
     const ranges = through <= start ? [] : await prunableRanges(trx, start, { own, others, through })

@@ -3,6 +3,7 @@ import type { AuditSealer } from './audit-sealer.ts'
 import type { CheckpointTask } from './checkpoint/run-checkpoints.ts'
 import type { DayKeyExpiry } from './privacy/expire-day-keys.ts'
 import type { TrailWriter } from './outage/trail-writer.ts'
+import type { PushTask } from './push/run-push.ts'
 import type { RefusalLog } from './refusal-log.ts'
 
 /** Actions of the rows that say how long a process ran. */
@@ -17,7 +18,8 @@ export function runWithApp(
     trail,
     checkpoints,
     recordLifecycle,
-    dayKeys
+    dayKeys,
+    push
   }: {
     readonly sealer: AuditSealer | null
     readonly refusals: RefusalLog
@@ -26,8 +28,13 @@ export function runWithApp(
     /** Writes that the process starts or stops; `null` where nobody asks for it. */
     readonly recordLifecycle: ((action: LifecycleAction) => Promise<void>) | null
     readonly dayKeys: DayKeyExpiry | null
+    readonly push: PushTask | null
   }
 ): void {
+  // Of these hooks the first one runs last: what the sealer seals at the end is pushed, as far as there is time.
+  fastify.addHook('onClose', async function stopPush() {
+    await push?.close()
+  })
   fastify.addHook('onClose', async function stopCheckpoints() {
     dayKeys?.close()
     await checkpoints?.close()
@@ -46,6 +53,7 @@ export function runWithApp(
     refusals.start()
     checkpoints?.start()
     dayKeys?.start()
+    push?.start()
     next()
   })
   let hasStarted = false

@@ -92,6 +92,57 @@ export function auditTrailSettings() {
     auditVerifierReadiness: Type.Boolean({
       default: false,
       description: 'Whether a trail that does not verify makes the process not ready.'
+    }),
+    ...pushSettings()
+  }
+}
+
+/** Where sealed rows are pushed to. */
+function pushSettings() {
+  return {
+    auditPushUrl: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Where sealed rows are pushed to, such as a SIEM: `syslog+tls://host:port` (RFC 5424 over TLS), or the whole ' +
+          'address of a collector that takes OTLP logs, `https://host/v1/logs`.'
+      })
+    ),
+    auditPushHeaders: Type.Optional(
+      Type.String({
+        secret: true,
+        minLength: 1,
+        description: 'Fields of each request to a collector, `name=value,name=value`, values percent-encoded.'
+      })
+    ),
+    auditPushCaPath: filePathSetting(
+      'Authorities that vouch for the receiver (PEM file). Left out: those that Node trusts.'
+    ),
+    auditPushCertificatePath: filePathSetting('Certificate that is shown to the receiver (PEM file).'),
+    auditPushPrivateKeyPath: filePathSetting('Private key of that certificate (PEM file).'),
+    auditPushEnterpriseId: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,10}$',
+        description:
+          'Your private enterprise number, in the structured data of syslog. Left out: `32473`, the one of examples.'
+      })
+    ),
+    auditPushIntervalMs: countSetting(100, 1000, 'How often it is looked for rows to push, in ms.'),
+    auditPushBatchRows: Type.Integer({
+      minimum: 1,
+      maximum: 2000,
+      default: 200,
+      description: 'Most rows that are pushed together.'
+    }),
+    auditPushTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 600_000,
+      default: 10_000,
+      description: 'How long the receiver may take for them, in ms.'
+    }),
+    auditPushReadiness: Type.Boolean({
+      default: false,
+      description: 'Whether a push that falls behind by a minute makes the process not ready.'
     })
   }
 }
