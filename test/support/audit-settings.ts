@@ -15,5 +15,6 @@ export const AUDIT_TRAIL_SETTINGS: AuditTrailSettings = Object.freeze({
   auditPushIntervalMs: 1000,
   auditPushBatchRows: 200,
   auditPushTimeoutMs: 10_000,
-  auditPushReadiness: false
+  auditPushReadiness: false,
+  auditPruneIntervalMs: 3_600_000
 })

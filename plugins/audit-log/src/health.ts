@@ -2,6 +2,7 @@ import type { BatchWriter, WriterCounts } from './batch-writer.ts'
 import type { ReadAuditLogOptions } from './options.ts'
 import type { AuditSealer } from './audit-sealer.ts'
 import type { CheckpointState, CheckpointTask } from './checkpoint/run-checkpoints.ts'
+import type { PruningState, PruningTask } from './pruning/run-pruning.ts'
 import type { PushState, PushTask } from './push/run-push.ts'
 import type { OutageCounts, TrailWriter } from './outage/trail-writer.ts'
 
@@ -21,6 +22,8 @@ export interface AuditHealth {
   readonly checkpoints: () => CheckpointState | null
   /** The push of the trail; `null` where this process pushes nothing. */
   readonly push: () => PushState | null
+  /** Pruning by schedule; `null` where this process prunes nothing. */
+  readonly pruning: () => PruningState | null
 }
 
 /** What the state is read from. */
@@ -30,12 +33,13 @@ interface HealthSources {
   readonly sealer: AuditSealer
   readonly checkpoints: CheckpointTask | null
   readonly push: PushTask | null
+  readonly pruning: PruningTask | null
 }
 
 /** A failing writer shows in its 503s and in the check of the database; a stalled sealer shows only here. */
 export function createAuditHealth(
   { sealer: intervals }: ReadAuditLogOptions,
-  { writer, trail, sealer, checkpoints, push }: HealthSources
+  { writer, trail, sealer, checkpoints, push, pruning }: HealthSources
 ): AuditHealth {
   return {
     check: async () => {
@@ -49,6 +53,7 @@ export function createAuditHealth(
     counts: () => ({ ...writer.counts(), unsealedForMs: sealer.unsuccessfulForMs() }),
     outage: trail.counts,
     checkpoints: () => checkpoints?.state() ?? null,
-    push: () => push?.state() ?? null
+    push: () => push?.state() ?? null,
+    pruning: () => pruning?.state() ?? null
   }
 }

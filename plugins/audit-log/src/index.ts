@@ -21,6 +21,7 @@ import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createDayKeyExpiry } from './privacy/expire-day-keys.ts'
+import { createPruningTask } from './pruning/run-pruning.ts'
 import { createPushTask, warnOfLeftPush } from './push/run-push.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
 import { addExportRoute } from './export-route.ts'
@@ -45,6 +46,7 @@ export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings 
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
 export * from './push/offered-push.ts'
+export type { KeptClass, TrailPruning } from './pruning/pruning-options.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
@@ -131,6 +133,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)
   const push = createPushTask(options, fastify.log)
+  const pruning = createPruningTask(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -164,7 +167,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   // Of a server without TLS there are none.
   fastify.countHandshakeFailures(fastify.server)
   fastify.decorate('sealAudit', sealAudit)
-  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints, push })
+  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints, push, pruning })
   fastify.decorate('auditHealth', health)
   offerMeasurements(fastify, auditMeasurements(options, health))
   warnOfLeftPush(fastify, options)
@@ -215,7 +218,8 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     checkpoints,
     recordLifecycle: options.lifecycle ? recordLifecycle : null,
     dayKeys,
-    push
+    push,
+    pruning
   })
 }
 

@@ -22,6 +22,7 @@ import { trailPrivacy, type TrailPrivacy } from './privacy/privacy-options.ts'
 import { createPersonalSealer } from './privacy/seal-personal.ts'
 import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
+import { trailPruning, type TrailPruning } from './pruning/pruning-options.ts'
 import { trailPush, type TrailPush } from './push/push-options.ts'
 import { storeMistakes } from './store-mistakes.ts'
 import { databaseStore, type AuditStore } from './store.ts'
@@ -140,6 +141,12 @@ export interface AuditLogOptions {
    */
   readonly push?: TrailPush | false
   /**
+   * Removes old rows by schedule, with the rights of the pruner role; `false`: another job does, or nobody.
+   * @default false
+   * @example { databaseUrl, keepDays: 365, classes: [{ actions: ['session.*'], keepDays: 730 }] }
+   */
+  readonly pruning?: TrailPruning | false
+  /**
    * How refusals are counted before a principal is known.
    * @default {}
    */
@@ -199,6 +206,7 @@ export const auditLogOptions = optionsObject({
   outage: outageModes,
   checkpoints: oneOrOff(trailCheckpoints, { default: false }),
   push: oneOrOff(trailPush, { default: false }),
+  pruning: oneOrOff(trailPruning, { default: false }),
   refusals: refusalCounting,
   privacy: trailPrivacy,
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({

@@ -3,6 +3,7 @@ import type { AuditSealer } from './audit-sealer.ts'
 import type { CheckpointTask } from './checkpoint/run-checkpoints.ts'
 import type { DayKeyExpiry } from './privacy/expire-day-keys.ts'
 import type { TrailWriter } from './outage/trail-writer.ts'
+import type { PruningTask } from './pruning/run-pruning.ts'
 import type { PushTask } from './push/run-push.ts'
 import type { RefusalLog } from './refusal-log.ts'
 
@@ -19,7 +20,8 @@ export function runWithApp(
     checkpoints,
     recordLifecycle,
     dayKeys,
-    push
+    push,
+    pruning
   }: {
     readonly sealer: AuditSealer | null
     readonly refusals: RefusalLog
@@ -29,10 +31,12 @@ export function runWithApp(
     readonly recordLifecycle: ((action: LifecycleAction) => Promise<void>) | null
     readonly dayKeys: DayKeyExpiry | null
     readonly push: PushTask | null
+    readonly pruning: PruningTask | null
   }
 ): void {
   // Of these hooks the first one runs last: what the sealer seals at the end is pushed, as far as there is time.
   fastify.addHook('onClose', async function stopPush() {
+    await pruning?.close()
     await push?.close()
   })
   fastify.addHook('onClose', async function stopCheckpoints() {
@@ -54,6 +58,7 @@ export function runWithApp(
     checkpoints?.start()
     dayKeys?.start()
     push?.start()
+    pruning?.start()
     next()
   })
   let hasStarted = false

@@ -248,7 +248,11 @@ t.test('a push that is ended keeps no row any more, and whoever pushes again goe
   const context = { process: 'test', detail: { reason: 'another SIEM' }, timeoutMs: 5000 }
   t.equal(await endPush(db, context), 1)
   t.equal(await endPush(db, context), null)
-  t.match(await rowsOf(db), [{}, {}, { action: 'audit.push-end', detail: { reason: 'another SIEM', throughSequence: 1 } }])
+  t.match(await rowsOf(db), [
+    {},
+    {},
+    { action: 'audit.push-end', detail: { reason: 'another SIEM', throughSequence: 1 } }
+  ])
   t.match(await pruneAudit(pruner, { before: new Date(Date.now() + 60_000) }), { removed: 2 })
   await writeRows(app, db, ['c'])
   await push()

@@ -25,7 +25,8 @@ t.test('by default rows are refused during an outage, and nothing is signed', as
     outage: {},
     checkpoints: false,
     privacy: { keys: [], joinKeys: [], dayKeysKeptMs: 7_776_000_000 },
-    push: false
+    push: false,
+    pruning: false
   })
 })
 

@@ -29,6 +29,7 @@ export function checkpointSettings(environment: CommandEnvironment): AuditTrailS
     auditPushBatchRows: 0,
     auditPushTimeoutMs: 0,
     auditPushReadiness: false,
+    auditPruneIntervalMs: 0,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   }
 }

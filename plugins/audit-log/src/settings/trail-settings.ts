@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sallyport/security-context/options'
+import { LEAST_KEPT_DAYS } from '../pruning/pruning-options.ts'
 
 const failureModeSetting = (what: string) =>
   Type.String({
@@ -93,7 +94,8 @@ export function auditTrailSettings() {
       default: false,
       description: 'Whether a trail that does not verify makes the process not ready.'
     }),
-    ...pushSettings()
+    ...pushSettings(),
+    ...pruningSettings()
   }
 }
 
@@ -143,6 +145,42 @@ function pushSettings() {
     auditPushReadiness: Type.Boolean({
       default: false,
       description: 'Whether a push that falls behind by a minute makes the process not ready.'
+    })
+  }
+}
+
+/** How old rows are removed. */
+function pruningSettings() {
+  return {
+    auditPrunerDatabaseUrl: Type.Optional(
+      Type.String({
+        secret: true,
+        minLength: 1,
+        description:
+          'The database as the role that may delete audit rows. With it this process removes old ones; left out: ' +
+          'another job does, such as `sallyport-audit prune`.'
+      })
+    ),
+    auditKeepDays: Type.Optional(
+      Type.Integer({
+        minimum: LEAST_KEPT_DAYS,
+        maximum: 36_500,
+        description: 'How many days audit rows are kept that are in no class.'
+      })
+    ),
+    auditKeepClasses: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Audit rows that are kept for another time, by their actions: `session.*,token.*=730d;*.read=90d`; the first ' +
+          'class that has one decides.'
+      })
+    ),
+    auditPruneIntervalMs: Type.Integer({
+      minimum: 1000,
+      maximum: 86_400_000,
+      default: 3_600_000,
+      description: 'How often old audit rows are looked for, in ms.'
     })
   }
 }

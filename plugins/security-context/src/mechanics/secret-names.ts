@@ -5,6 +5,7 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'auditcheckpointkeys',
   'auditnamekey',
   'auditpersonkeys',
+  'auditprunerdatabaseurl',
   'auditpushheaders',
   'auditspillkeys',
   'configurationsnapshotkeys',

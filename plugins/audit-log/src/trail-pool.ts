@@ -1,0 +1,33 @@
+import { isLoopback } from '@sallyport/security-context/mechanics'
+import knex, { type Knex } from 'knex'
+
+/** Small: whoever opens it does one thing at a time. */
+const POOL = { min: 0, max: 2 }
+/** What fails is said once, by whoever opened it. */
+const SILENT = { warn: () => {}, error: () => {}, debug: () => {}, deprecate: () => {} }
+
+/** Why nobody may connect to a trail by this URL; `null` when it is right. It never has the URL in it. */
+export function trailUrlMistake(url: string): string | null {
+  if (!URL.canParse(url)) return 'is not a URL'
+  const { hostname, searchParams } = new URL(url)
+  const isLocal = hostname === '' || isLoopback(hostname)
+  if (isLocal || searchParams.get('sslmode') === 'verify-full') return null
+  return 'reaches another host without verified TLS: give sslmode=verify-full'
+}
+
+/**
+ * A pool of its own for work on a trail beside that of the process; the caller destroys it.
+ * @param statementTimeoutMs limit of each statement at the server; left out: that of the role
+ */
+export function openTrailPool(url: string, statementTimeoutMs?: number): Knex {
+  return knex({
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      connectionTimeoutMillis: 10_000,
+      ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs })
+    },
+    pool: POOL,
+    log: SILENT
+  })
+}
