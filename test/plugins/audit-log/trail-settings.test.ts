@@ -87,6 +87,27 @@ t.test('the trail is pushed to a collector or by syslog, as the address says', a
   t.match(auditTrailOptions(syslog, 'orders').push, { receiver: { name: 'syslog siem.example.com:6514' } })
 })
 
+t.test('old rows are removed by the role of the pruner, each class after its own time', async t => {
+  const { values } = loadSettings({
+    schema,
+    environment: {
+      SALLYPORT_AUDIT_PRUNER_DATABASE_URL: 'postgres://pruner@localhost/orders',
+      SALLYPORT_AUDIT_KEEP_DAYS: '365',
+      SALLYPORT_AUDIT_KEEP_CLASSES: 'session.*, token.*=730d; *.read=90d'
+    }
+  })
+  t.same(auditTrailOptions(values, 'orders').pruning, {
+    databaseUrl: 'postgres://pruner@localhost/orders',
+    keepDays: 365,
+    classes: [
+      { actions: ['session.*', 'token.*'], keepDays: 730 },
+      { actions: ['*.read'], keepDays: 90 }
+    ],
+    intervalMs: 3_600_000
+  })
+  t.throws(() => loadSettings({ schema, environment: { SALLYPORT_AUDIT_KEEP_DAYS: '29' } }))
+})
+
 t.test('no step of the verifier leaves the trail signed and unverified', async t => {
   const settings = { ...AUDIT_TRAIL_SETTINGS, auditCheckpointKeys: ring('k'), auditVerifierIntervalMs: 0 }
   t.match(auditTrailOptions(settings, 'order-service').checkpoints, { verifier: false, anchors: [] })
@@ -132,6 +153,20 @@ for (const [what, settings, mistake] of [
     { auditPushUrl: 'https://siem/v1', auditPushCertificatePath: '/no.pem' },
     /auditPushCertificatePath: needs auditPushPrivateKeyPath/
   ],
+  [
+    'a pruner without a retention',
+    { auditPrunerDatabaseUrl: 'postgres://p@localhost/x' },
+    /auditKeepDays: missing, and nobody else says/
+  ],
+  [
+    'a pruner in plain text',
+    { auditPrunerDatabaseUrl: 'postgres://p:secret@db.example.com/x', auditKeepDays: 90 },
+    /auditPrunerDatabaseUrl: reaches another host without verified TLS: give sslmode=verify-full$/
+  ],
+  ['a retention without a pruner', { auditKeepDays: 90 }, /auditKeepDays: needs auditPrunerDatabaseUrl/],
+  ['classes without a retention', { auditKeepClasses: '*.read=90d' }, /auditKeepClasses: needs auditKeepDays/],
+  ['a class that is kept too short', { auditKeepClasses: '*.read=29d' }, /auditKeepClasses: is not <action>/],
+  ['a class that is none', { auditKeepClasses: '*.read' }, /auditKeepClasses: is not <action>/],
   ['headers of no push', { auditPushHeaders: 'a=b' }, /auditPushHeaders: needs auditPushUrl/],
   ['readiness of no push', { auditPushReadiness: true }, /auditPushReadiness: nothing is pushed/],
   [
