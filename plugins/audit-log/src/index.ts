@@ -41,7 +41,8 @@ export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
 export type { AuditRoute } from './audit-route-options.ts'
-export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
+export type { AuditLogOptions, RefusalCounting, SealerIntervals } from './options.ts'
+export type { RequestAddresses } from './request-addresses.ts'
 export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
@@ -119,6 +120,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const { store, writeTimeoutMs } = options
   const writer = createBatchWriter({
     insert: store.insert,
+    insertAgain: store.insertAgain ?? store.insert,
     timeoutMs: writeTimeoutMs,
     maxWaiting: options.maxWaitingRows
   })

@@ -12,15 +12,21 @@ const COLUMN_NAMES = [...RECORD_COLUMNS.map(({ column }) => column), 'content_ha
 const ARRAYS = RECORD_COLUMNS.map(
   ({ column, stored }, index) => `$${index + 1}::${column === 'id' ? 'uuid[]' : ARRAY_TYPES[stored]}`
 )
-const ALL_ROWS = `insert into audit_events (${COLUMN_NAMES.join(', ')})
-  select * from unnest(${ARRAYS.join(', ')}, $${COLUMN_NAMES.length}::bytea[]) as added (${COLUMN_NAMES.join(', ')})`
+const ELEMENTS = [...ARRAYS, `$${COLUMN_NAMES.length}::bytea[]`].map(
+  (array, place) => `unnest(${array}) as ${COLUMN_NAMES[place] ?? ''}`
+)
+const INSERT_ROWS = `insert into audit_events (${COLUMN_NAMES.join(', ')})`
+/** In the list of what is selected: in the list of tables each array would be written into a table of its own first. */
+const GIVEN_ROWS = `select ${ELEMENTS.join(', ')}`
+const ALL_ROWS = `${INSERT_ROWS} ${GIVEN_ROWS}`
 const ONCE = 'on conflict (id) do nothing'
 
 /** Named, so that a connection parses and plans each of them once. */
-const INSERT_TOGETHER = { name: 'sallyport-audit-insert', text: `${ALL_ROWS} ${ONCE}` }
+const INSERT_TOGETHER = { name: 'sallyport-audit-insert', text: ALL_ROWS }
 const INSERT_AGAIN = {
   name: 'sallyport-audit-insert-again',
-  text: `${ALL_ROWS} where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
+  text: `${INSERT_ROWS} select * from (${GIVEN_ROWS}) as added
+    where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
 }
 
 const INSERT_WITHIN = { name: 'sallyport-audit-insert-within', text: ALL_ROWS.replaceAll(/\$\d+/g, '?') }

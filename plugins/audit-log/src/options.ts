@@ -24,18 +24,9 @@ import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
 import { trailPruning, type TrailPruning } from './pruning/pruning-options.ts'
 import { trailPush, type TrailPush } from './push/push-options.ts'
+import { ownAddresses, type RequestAddresses } from './request-addresses.ts'
 import { storeMistakes } from './store-mistakes.ts'
 import { databaseStore, type AuditStore } from './store.ts'
-
-/** Where a request came from. */
-export interface RequestAddresses {
-  /** The end user's address, as far as it is believed. */
-  readonly source: string
-  /** The TCP peer's: another hop's, where it differs from the source. */
-  readonly peer?: string | null | undefined
-  /** What the end user's program calls itself, where that is not the header of this request. */
-  readonly userAgent?: string | undefined
-}
 
 /** Rhythm of the sealer. */
 export interface SealerIntervals {
@@ -264,8 +255,4 @@ function isPool(value: unknown): boolean {
 
 function noVersions(): RecordedVersions {
   return {}
-}
-
-function ownAddresses(request: FastifyRequest): RequestAddresses {
-  return { source: request.ip, peer: request.raw.socket.remoteAddress }
 }

@@ -41,11 +41,11 @@ await app.register(auditLog, {
 })
 await app.ready()
 
-let isStopping = false
+const stopping = new AbortController()
 process.on('message', () => {
-  isStopping = true
+  stopping.abort()
 })
-for (let number = 1; !isStopping; number++) {
+for (let number = 1; !stopping.signal.aborted; number++) {
   const detail = { number, text: 'line\r\n17 <13>1 - - - - - - forged' }
   await app.auditSink.write({ action: 'thing.change', outcome: 'success', subject: name, detail }).catch(() => {})
   if (number % 10 === 0) await new Promise(resolve => setTimeout(resolve, 20))

@@ -13,11 +13,14 @@ import { pruningFrom, pruningMistakes } from './pruning-settings.ts'
 import { pushFrom, pushMistakes } from './push-settings.ts'
 import type { AuditTrailSettings, ProcessTrailSettings } from './trail-settings.ts'
 
+type TrailOptionName = 'outage' | 'checkpoints' | 'privacy' | 'push' | 'pruning'
+
 /** The options that follow from the settings of a process. */
-export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints' | 'privacy' | 'push' | 'pruning'>>
+export type TrailOptions = Required<Pick<AuditLogOptions, TrailOptionName>>
 
 /**
- * The options `outage`, `checkpoints`, `privacy`, `push` and `pruning` of a process, to be spread into those of the plugin.
+ * The options `outage`, `checkpoints`, `privacy`, `push` and `pruning` of a process, to be spread into those of the
+ * plugin.
  * @param process names the trail where the settings do not
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
