@@ -398,10 +398,11 @@ export const SECURITY_SECTIONS: readonly DashboardSection[] = [
       },
       {
         title: 'Rows pushed',
-        description: 'In 5 minutes; refused ones are replaced by rows without text.',
+        description: 'In 5 minutes; refused ones are replaced by rows without text. Waiting: not pushed yet.',
         unit: 'short',
         queries: {
           '{{process}} pushed': 'increase(sallyport_audit_rows_pushed_total{process=~"$process"}[5m])',
+          '{{process}} waiting': 'sallyport_audit_push_waiting_rows{process=~"$process"}',
           '{{process}} failures': 'increase(sallyport_audit_push_failures_total{process=~"$process"}[5m])',
           '{{process}} refused': 'increase(sallyport_audit_push_refused_rows_total{process=~"$process"}[5m])'
         }
@@ -414,6 +415,13 @@ export const SECURITY_SECTIONS: readonly DashboardSection[] = [
           '{{process}} removed': 'increase(sallyport_audit_rows_pruned_total{process=~"$process"}[1h])',
           '{{process}} postponed': 'sallyport_audit_prune_postponed_rows{process=~"$process"}'
         }
+      },
+      {
+        title: 'Without a run of the pruning',
+        description: 'How long nobody looked for old rows.',
+        unit: 's',
+        queries: { '{{process}}': 'sallyport_audit_pruning_silent_seconds{process=~"$process"}' },
+        alarmAt: 86_400
       }
     ]
   },
