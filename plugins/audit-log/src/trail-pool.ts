@@ -10,9 +10,19 @@ const SILENT = { warn: () => {}, error: () => {}, debug: () => {}, deprecate: ()
 export function trailUrlMistake(url: string): string | null {
   if (!URL.canParse(url)) return 'is not a URL'
   const { hostname, searchParams } = new URL(url)
-  const isLocal = hostname === '' || isLoopback(hostname)
-  if (isLocal || searchParams.get('sslmode') === 'verify-full') return null
+  // For the driver a parameter comes before the place of a host in a URL.
+  const isLocal = [hostname, ...searchParams.getAll('host')].every(isOnThisMachine)
+  if (isLocal || isVerifying(searchParams)) return null
   return 'reaches another host without verified TLS: give sslmode=verify-full'
+}
+
+/** A folder of a Unix socket, loopback, or nothing, which is one of the two. */
+function isOnThisMachine(host: string): boolean {
+  return host === '' || host.startsWith('/') || isLoopback(host)
+}
+
+function isVerifying(parameters: URLSearchParams): boolean {
+  return parameters.getAll('sslmode').every(mode => mode === 'verify-full') && parameters.has('sslmode')
 }
 
 /**

@@ -1,5 +1,5 @@
 // The trail is pushed to a receiver outside: in order, each row at least once, whatever happens in between.
-import { endPush, pruneAudit, sealNow, type AuditLogOptions } from '@sallyport/audit-log'
+import { endPush, pruneAudit, runAuditCommand, sealNow, type AuditLogOptions } from '@sallyport/audit-log'
 import type { FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
@@ -285,4 +285,30 @@ t.test('an app that pushes no more says that its rows are kept from being pruned
   }
   await silent.listen({ port: 0, host: '127.0.0.1' })
   t.match(await warned.promise, /nobody pushes the audit trail any more/)
+})
+
+t.test('the command line shows how far the push is, and ends it', async t => {
+  const { app: db, appUrl } = await auditDatabase(t)
+  const shown: string[] = []
+  const call = async (...args: readonly string[]): Promise<number> => {
+    const out = (text: string): void => {
+      shown.push(text)
+    }
+    const environment = { DATABASE_URL: appUrl }
+    return await runAuditCommand({ args: ['push', ...args], environment, call: 'sallyport-audit', out, error: out })
+  }
+  t.equal(await call(), 0)
+  const { app, push } = await pushingApp(t, db)
+  await writeRows(app, db, ['a'])
+  await push()
+  await writeRows(app, db, ['b'])
+  t.equal(await call(), 0)
+  t.equal(await call('--end', '--because', 'another SIEM'), 0)
+  t.same(shown, [
+    'the trail was never pushed\n',
+    'pushed through 1, 1 rows wait\n',
+    'pushed through 1, 1 rows wait; ended\n'
+  ])
+  t.match((await rowsOf(db)).at(-1), { action: 'audit.push-end', detail: { operator: String, reason: 'another SIEM' } })
+  t.equal(await call('--because', 'x'), 2)
 })

@@ -163,6 +163,11 @@ for (const [what, settings, mistake] of [
     { auditPrunerDatabaseUrl: 'postgres://p:secret@db.example.com/x', auditKeepDays: 90 },
     /auditPrunerDatabaseUrl: reaches another host without verified TLS: give sslmode=verify-full$/
   ],
+  [
+    'a pruner whose host is a parameter',
+    { auditPrunerDatabaseUrl: 'postgres://p@localhost/x?host=db.example.com', auditKeepDays: 90 },
+    /auditPrunerDatabaseUrl: reaches another host/
+  ],
   ['a retention without a pruner', { auditKeepDays: 90 }, /auditKeepDays: needs auditPrunerDatabaseUrl/],
   ['classes without a retention', { auditKeepClasses: '*.read=90d' }, /auditKeepClasses: needs auditKeepDays/],
   ['a class that is kept too short', { auditKeepClasses: '*.read=29d' }, /auditKeepClasses: is not <action>/],
