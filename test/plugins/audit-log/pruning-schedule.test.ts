@@ -5,7 +5,7 @@ import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { pruneInBatches } from '../../../plugins/audit-log/src/pruning/prune-in-batches.ts'
 import { measured } from '../support/measured.ts'
-import { auditDatabase, buildApp } from './support/audited-app.ts'
+import { auditDatabase, buildApp, emptyTrail } from './support/audited-app.ts'
 import { keptReceiver } from './support/kept-receiver.ts'
 
 const DAY_MS = 86_400_000
@@ -51,8 +51,14 @@ async function writeDays({ app, clock }: PruningApp, db: Knex, actions: readonly
 const left = async (db: Knex): Promise<unknown[]> =>
   (await db('audit_events').whereNot({ action: 'audit.prune' }).orderBy('occurred_at')).map(row => row.action)
 
+const database = await auditDatabase(t)
+const trail = async (): Promise<typeof database> => {
+  await emptyTrail(database)
+  return database
+}
+
 t.test('rows are removed once they are as old as their class is kept, and the trail verifies', async t => {
-  const { app: db, prunerUrl: databaseUrl } = await auditDatabase(t)
+  const { app: db, prunerUrl: databaseUrl } = await trail()
   const classes = [{ actions: ['session.*'], keepDays: 60 }]
   const pruning = await pruningApp(t, db, { databaseUrl, keepDays: 30, classes })
   await writeDays(pruning, db, ['a', 'session.start', 'b', 'c'])
@@ -77,7 +83,7 @@ t.test('rows are removed once they are as old as their class is kept, and the tr
 })
 
 t.test('a clock that is ahead makes no row old: that of the database counts too', async t => {
-  const { app: db, prunerUrl: databaseUrl } = await auditDatabase(t)
+  const { app: db, prunerUrl: databaseUrl } = await trail()
   const { app, clock, look } = await pruningApp(t, db, { databaseUrl, keepDays: 30 })
   clock.nowMs = Date.now()
   await app.auditSink.write({ action: 'a', outcome: 'success' })
@@ -88,7 +94,7 @@ t.test('a clock that is ahead makes no row old: that of the database counts too'
 })
 
 t.test('rows under a hold, and rows that were not pushed, are kept until they need not be', async t => {
-  const { app: db, prunerUrl: databaseUrl } = await auditDatabase(t)
+  const { app: db, prunerUrl: databaseUrl } = await trail()
   const receiver = keptReceiver()
   receiver.instead = async () => Promise.reject(new Error('away'))
   const pruning = await pruningApp(t, db, { databaseUrl, keepDays: 30 }, { push: { receiver, intervalMs: 777 } })
@@ -111,7 +117,7 @@ t.test('rows under a hold, and rows that were not pushed, are kept until they ne
 })
 
 t.test('one process prunes at a time, and a run is as many transactions as it has batches', async t => {
-  const { app: db, pruner, superuser, prunerUrl: databaseUrl } = await auditDatabase(t)
+  const { app: db, pruner, superuser, prunerUrl: databaseUrl } = await trail()
   const pruning = await pruningApp(t, db, { databaseUrl, keepDays: 30 })
   await writeDays(pruning, db, ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
   const removed: number[] = []
@@ -133,7 +139,7 @@ t.test('one process prunes at a time, and a run is as many transactions as it ha
 })
 
 t.test('rows of one moment, and rows that are kept, do not keep a run from its end', async t => {
-  const { app: db, pruner, prunerUrl: databaseUrl } = await auditDatabase(t)
+  const { app: db, pruner, prunerUrl: databaseUrl } = await trail()
   const { app } = await pruningApp(t, db, { databaseUrl, keepDays: 30 })
   for (let row = 0; row < 9; row++) await app.auditSink.write({ action: 'kept', outcome: 'success' })
   await sealNow(db)
@@ -149,7 +155,7 @@ t.test('rows of one moment, and rows that are kept, do not keep a run from its e
 })
 
 t.test('a database that is away is an error in the log, and tried again a minute later', async t => {
-  const { app: db, prunerUrl } = await auditDatabase(t)
+  const { app: db, prunerUrl } = await trail()
   const databaseUrl = prunerUrl.replace(/:\d+\//, ':1/')
   const { app, clock, look } = await pruningApp(t, db, { databaseUrl, keepDays: 30 })
   const failed: unknown[] = []
@@ -171,7 +177,7 @@ for (const [what, pruning] of [
   ['another host without verified TLS', { databaseUrl: 'postgres://p:secret@db.example.com/x', keepDays: 30 }]
 ] satisfies [string, NonNullable<AuditLogOptions['pruning']>][]) {
   t.test(`${what} is refused at boot`, async t => {
-    const { app: db } = await auditDatabase(t)
+    const { app: db } = await trail()
     const error: unknown = await buildApp(t, { db, pruning }, () => {}).catch((reason: unknown) => reason)
     t.match(error, { code: 'SALLYPORT_AUDIT_OPTIONS_INVALID', message: /pruning/ })
     t.notMatch(String(error), 'secret')

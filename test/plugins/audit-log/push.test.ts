@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { measured } from '../support/measured.ts'
-import { auditDatabase, buildApp, rowsOf } from './support/audited-app.ts'
+import { auditDatabase, buildApp, emptyTrail, rowsOf } from './support/audited-app.ts'
 import { keptReceiver, type KeptReceiver } from './support/kept-receiver.ts'
 
 interface PushedApp {
@@ -49,8 +49,14 @@ async function writeRows(app: FastifyInstance, db: Knex, actions: readonly strin
 const actionsOf = ({ rows }: KeptReceiver): string[] => rows.map(({ action }) => action)
 const throughOf = async (db: Knex): Promise<unknown> => (await db('audit_pushes').first())?.through_sequence
 
+const database = await auditDatabase(t)
+const trail = async (): Promise<typeof database> => {
+  await emptyTrail(database)
+  return database
+}
+
 t.test('sealed rows are pushed in order and in batches, once, and what is not sealed waits', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const { app, push, receiver } = await pushingApp(t, db, { batchRows: 2 })
   await app.auditSink.write({ action: 'not.sealed', outcome: 'success' })
   await push()
@@ -74,7 +80,7 @@ t.test('sealed rows are pushed in order and in batches, once, and what is not se
 })
 
 t.test('what the receiver did not take is sent again, after pauses that grow, and loses nothing', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const { app, push, receiver, clock } = await pushingApp(t, db, { maxPauseMs: 4000, behindAfterMs: 60_000 })
   let attempts = 0
   receiver.instead = async () => {
@@ -109,7 +115,7 @@ t.test('what the receiver did not take is sent again, after pauses that grow, an
 })
 
 t.test('a receiver that says when to come back is left alone until then', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const { app, push, receiver, clock } = await pushingApp(t, db)
   let attempts = 0
   receiver.instead = async () => {
@@ -127,7 +133,7 @@ t.test('a receiver that says when to come back is left alone until then', async 
 })
 
 t.test('a push that falls behind makes the process not ready where that is asked for', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const { app, push, receiver, clock } = await pushingApp(t, db, { readiness: true, behindAfterMs: 5000 })
   receiver.instead = async () => Promise.reject(new Error('away'))
   await writeRows(app, db, ['a'])
@@ -143,7 +149,7 @@ t.test('a push that falls behind makes the process not ready where that is asked
 })
 
 t.test('one process pushes at a time, and another one goes on when it ends or dies', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const one = await pushingApp(t, db)
   const other = await pushingApp(t, db)
   await writeRows(one.app, db, ['a'])
@@ -168,7 +174,7 @@ t.test('one process pushes at a time, and another one goes on when it ends or di
 })
 
 t.test('rows that were sent are sent again when the place did not move on, with the same ids', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const { app, push, receiver, clock } = await pushingApp(t, db)
   await writeRows(app, db, ['a', 'b'])
   // Another process took the place while this one was sending: as after a pause of the machine.
@@ -190,7 +196,7 @@ t.test('rows that were sent are sent again when the place did not move on, with 
 })
 
 t.test('a row that the receiver refuses holds up none after it, and its place is not lost', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const { app, push, receiver } = await pushingApp(t, db)
   await writeRows(app, db, ['a', 'b', 'poison', 'd', 'e'])
   receiver.instead = async rows =>
@@ -206,7 +212,7 @@ t.test('a row that the receiver refuses holds up none after it, and its place is
 })
 
 t.test('a receiver that refuses everything is tried again: nothing is left out', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const { app, push, receiver, clock } = await pushingApp(t, db)
   await writeRows(app, db, ['a'])
   receiver.instead = async () => ({ kind: 'refused', reason: 'it answered 400' })
@@ -220,7 +226,7 @@ t.test('a receiver that refuses everything is tried again: nothing is left out',
 })
 
 t.test('rows that were not pushed are not pruned; pruned ones hold up nothing', async t => {
-  const { app: db, pruner } = await auditDatabase(t)
+  const { app: db, pruner } = await trail()
   const { app, push, receiver, clock } = await pushingApp(t, db)
   await writeRows(app, db, ['early'])
   const before = new Date(Date.now() + 60_000)
@@ -240,7 +246,7 @@ t.test('rows that were not pushed are not pruned; pruned ones hold up nothing', 
 })
 
 t.test('a push that is ended keeps no row any more, and whoever pushes again goes on where it was', async t => {
-  const { app: db, pruner } = await auditDatabase(t)
+  const { app: db, pruner } = await trail()
   const { app, push, receiver } = await pushingApp(t, db)
   await writeRows(app, db, ['a'])
   await push()
@@ -260,7 +266,7 @@ t.test('a push that is ended keeps no row any more, and whoever pushes again goe
 })
 
 t.test('the place of the push moves forward only, and not beyond the trail', async t => {
-  const { app: db, pruner } = await auditDatabase(t)
+  const { app: db, pruner } = await trail()
   const { app, push } = await pushingApp(t, db)
   await writeRows(app, db, ['a', 'b'])
   await push()
@@ -274,7 +280,7 @@ t.test('the place of the push moves forward only, and not beyond the trail', asy
 })
 
 t.test('an app that pushes no more says that its rows are kept from being pruned', async t => {
-  const { app: db } = await auditDatabase(t)
+  const { app: db } = await trail()
   const { app, push } = await pushingApp(t, db)
   await push()
   await app.close()
@@ -288,7 +294,7 @@ t.test('an app that pushes no more says that its rows are kept from being pruned
 })
 
 t.test('the command line shows how far the push is, and ends it', async t => {
-  const { app: db, appUrl } = await auditDatabase(t)
+  const { app: db, appUrl } = await trail()
   const shown: string[] = []
   const call = async (...args: readonly string[]): Promise<number> => {
     const out = (text: string): void => {
