@@ -22,6 +22,7 @@ import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createDayKeyExpiry } from './privacy/expire-day-keys.ts'
 import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
+import { requireOwnIssuer } from './own-issuer.ts'
 import { addExportRoute } from './export-route.ts'
 import { addLiveRoute } from './live/live-route.ts'
 import { createTrailFollower, type LiveStep } from './live/live-rows.ts'
@@ -55,7 +56,7 @@ export type { LiveStep } from './live/live-rows.ts'
 export { readLiveEvents, readLiveSteps, type ReceivedEvent } from './live/read-live-events.ts'
 export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from './search/search-trails.ts'
 export { parseAuditQuery, readAudit, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
-export { holdsOverSubject, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
+export { holdsOverPerson, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
 export { pruneAudit, type PruneOptions, type PruneResult, type RetentionClass } from './prune.ts'
 export type { AuditRecord, BuiltRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
@@ -135,6 +136,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   }
 
   requireRouteDeclaration(fastify, 'audit')
+  requireOwnIssuer(fastify, options)
   fastify.decorateRequest('auditState', null)
   fastify.decorateRequest('audit', audit.writeWithin)
   fastify.decorate('auditSink', {

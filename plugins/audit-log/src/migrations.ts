@@ -6,6 +6,7 @@ import { addCheckpoints, dropCheckpoints } from './migrate-checkpoints.ts'
 import { addAskedByIndexes, addRareIndexes } from './migrate-indexes.ts'
 import { addPersonKeys, dropPersonKeys, VERSION_3_COLUMNS } from './migrate-privacy.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
+import { addPersonsOfIssuers } from './privacy/migrate-persons.ts'
 
 /**
  * The audit tables and their grants, as a knex migration source with fixed names, to be run by their owner:
@@ -23,7 +24,8 @@ export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migrati
     '0007-audit-checkpoints': { up: db => addCheckpoints(db, roles), down: dropCheckpoints },
     '0008-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropPersonKeys },
     '0009-audit-holds': { up: db => addHolds(db, roles), down: dropHolds },
-    '0011-audit-rare-indexes': addRareIndexes
+    '0011-audit-rare-indexes': addRareIndexes,
+    '0014-audit-persons-of-issuers': addPersonsOfIssuers(roles, alterBriefly)
   })
 }
 

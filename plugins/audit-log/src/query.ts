@@ -18,6 +18,8 @@ export interface AuditQuery {
   /** ISO 8601 with zone, exclusive. */
   readonly until?: Date
   readonly subject?: string
+  /** Of the subject. The trail's own is also that of subjects that came without one. */
+  readonly issuer?: string
   readonly clientId?: string
   /** The keyed hash that a row has. */
   readonly nameTried?: string
@@ -49,6 +51,7 @@ export interface AuditPage {
 /** What a page can be narrowed to: members of the query that are fields of a row. */
 export const FILTER_NAMES = [
   'subject',
+  'issuer',
   'clientId',
   'nameTried',
   'action',
@@ -133,11 +136,16 @@ export interface RowCondition {
   readonly values: readonly ConditionValue[]
 }
 
+/** Whoever is named without an issuer is of the trail's own. */
+const OF_OWN_ISSUER = '(e.issuer = ? or (e.issuer is null and e.subject is not null))'
+
 /** How a page is read. */
 export interface ReadingOptions {
   /** Default 5000. */
   readonly timeoutMs?: number
   readonly also?: readonly RowCondition[]
+  /** The trail's own issuer, for a query that names it; left out: rows have what it names, or are not found. */
+  readonly ownIssuer?: string | undefined
 }
 
 /**
@@ -146,7 +154,7 @@ export interface ReadingOptions {
 export async function readAudit(
   db: Knex,
   query: AuditQuery,
-  { timeoutMs = 5000, also = [] }: ReadingOptions = {}
+  { timeoutMs = 5000, also = [], ownIssuer }: ReadingOptions = {}
 ): Promise<AuditPage> {
   const newest = query.order === 'newest'
   const conditions: string[] = []
@@ -159,7 +167,10 @@ export async function readAudit(
   add(newest ? 's.sequence < ?' : 's.sequence > ?', query.after)
   add('e.occurred_at >= ?', query.from)
   add('e.occurred_at < ?', query.until)
-  for (const name of FILTER_NAMES) add(`e.${RECORD_FIELDS[name].column} = ?`, query[name])
+  for (const name of FILTER_NAMES) {
+    const isOwn = name === 'issuer' && query.issuer === ownIssuer
+    add(isOwn ? OF_OWN_ISSUER : `e.${RECORD_FIELDS[name].column} = ?`, query[name])
+  }
   for (const condition of also) {
     conditions.push(condition.sql)
     values.push(...condition.values)

@@ -2,11 +2,19 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { concealPersonal } from '../privacy/read-personal.ts'
 import { parsePersonalQuery, readPersonalAudit, type PersonalQuery } from '../privacy/search-personal.ts'
-import { FILTER_NAMES, parseAuditQuery, readAudit, type AuditPage, type AuditQuery } from '../query.ts'
+import {
+  FILTER_NAMES,
+  parseAuditQuery,
+  readAudit,
+  type AuditPage,
+  type AuditQuery,
+  type ReadingOptions
+} from '../query.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import type { CommandEnvironment } from './open-trail.ts'
 import { recordReading } from './record-reading.ts'
 import { showRow } from './show-row.ts'
+import { commandIssuer } from './trail-environment.ts'
 import { readTrailSecrets, type TrailSecrets } from './trail-secrets.ts'
 
 /** Options of a call, by their names without dashes. */
@@ -43,7 +51,7 @@ export async function searchTrail(
   terminal: AuditTerminal,
   environment: CommandEnvironment
 ): Promise<number> {
-  const secrets = readTrailSecrets(environment)
+  const secrets = { ...readTrailSecrets(environment), ownIssuer: commandIssuer(options, environment) }
   const personal = personalQueryOf(options)
   const query = personal ?? parseAuditQuery(askedFor(options))
   let left = options.all === true ? Infinity : Number(options.limit ?? 100)
@@ -72,7 +80,7 @@ export async function tailTrail(
   terminal: AuditTerminal,
   environment: CommandEnvironment
 ): Promise<number> {
-  const secrets = readTrailSecrets(environment)
+  const secrets = { ...readTrailSecrets(environment), ownIssuer: commandIssuer(options, environment) }
   const query = parseAuditQuery(askedFor(options))
   await recordReading(db, 'tail', options, { secrets })
   const last = await readConcealed(db, { ...query, order: 'newest', limit: Number(options.lines ?? 10) }, secrets)
@@ -89,9 +97,11 @@ export async function tailTrail(
   return EXIT.done
 }
 
+type ReadingSecrets = TrailSecrets & Pick<ReadingOptions, 'ownIssuer'>
+
 /** Rows of earlier versions have personal values in clear. */
-async function readConcealed(db: Knex, query: AuditQuery, secrets: TrailSecrets): Promise<AuditPage> {
-  const page = await readAudit(db, query, PATIENT_READING)
+async function readConcealed(db: Knex, query: AuditQuery, secrets: ReadingSecrets): Promise<AuditPage> {
+  const page = await readAudit(db, query, { ...PATIENT_READING, ownIssuer: secrets.ownIssuer })
   return { ...page, events: page.events.map(row => concealPersonal(row, secrets)) }
 }
 

@@ -118,10 +118,10 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
   },
   erase: {
-    usage: 'erase <subject> --reason <text> --erasures <file> [--yes]',
+    usage: 'erase <subject> [--issuer <issuer>] --reason <text> --erasures <file> [--yes]',
     help: 'Makes names, addresses and other personal values of a person unreadable. DATABASE_URL is that of the pruner.',
     operand: 'subject',
-    options: { reason: textFlag, erasures: textFlag, yes: plainFlag },
+    options: { issuer: textFlag, reason: textFlag, erasures: textFlag, yes: plainFlag },
     run: eraseFromTrail
   },
   'erase-again': {
@@ -140,7 +140,7 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     usage: `hold [--name <matter> ${FILTERS} | --release <matter>] [--because <text>]`,
     help: 'Keeps rows from being pruned until they are released, and lists what is kept.',
     options: { ...RANGE, name: textFlag, release: textFlag, because: textFlag },
-    run: (openDb, options, terminal) => holdRows(openDb(), options, terminal)
+    run: holdRows
   },
   'resume-after-restore': {
     usage: 'resume-after-restore --because <text>',
@@ -216,6 +216,7 @@ function auditHelp(call: string): string {
     '',
     'DATABASE_URL, or DATABASE_URL_FILE, is that of a role that may read the trail and write to it.',
     'With --gateway SALLYPORT_AUDIT_AUTHORIZATION, or …_FILE, is what the gateway asks for: Bearer … or Basic ….',
+    "SALLYPORT_ISSUER is the trail's own issuer: --issuer needs it, and it is that of erase without --issuer.",
     'SALLYPORT_AUDIT_PERSON_KEYS and SALLYPORT_AUDIT_NAME_KEY, or …_FILE, are needed for personal values.',
     'Times are ISO 8601 with a zone: 2026-11-26T08:00:00Z. Exit codes: 0 done, 1 failed, 2 wrong call, 3 not verified.',
     ''

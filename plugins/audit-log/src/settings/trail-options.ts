@@ -12,10 +12,11 @@ import type { TrailPrivacy } from '../privacy/privacy-options.ts'
 import type { AuditTrailSettings, ProcessTrailSettings } from './trail-settings.ts'
 
 /** The options that follow from the settings of a process. */
-export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints' | 'privacy'>>
+export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints' | 'privacy'>> &
+  Pick<AuditLogOptions, 'ownIssuer'>
 
 /**
- * The options `outage`, `checkpoints` and `privacy` of a process, to be spread into those of the plugin.
+ * The options `outage`, `checkpoints`, `privacy` and `ownIssuer` of a process, to be spread into those of the plugin.
  * @param process names the trail where the settings do not
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
@@ -25,7 +26,8 @@ export function auditTrailOptions(settings: ProcessTrailSettings, process: strin
   return {
     outage: outageFrom(settings),
     checkpoints: checkpointsFrom(settings, process),
-    privacy: privacyFrom(settings)
+    privacy: privacyFrom(settings),
+    ...(settings.issuer !== undefined && { ownIssuer: settings.issuer })
   }
 }
 
