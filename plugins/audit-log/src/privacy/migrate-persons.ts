@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import type { AuditRoles } from '../audit-roles.ts'
 
 /** What a hold can be over, as this migration knows it: a member of its filter, and the column. */
-const HELD_BY = {
+const HELD_FIELDS = {
   subject: 'subject',
   clientId: 'client_id',
   nameTried: 'name_tried',
@@ -94,7 +94,7 @@ async function dropPersonsOfIssuers(db: Knex): Promise<void> {
 
 async function replaceIsHeld(db: Knex, ofIssuer: string): Promise<void> {
   const { rows } = await db.raw<{ rows: { schema: string }[] }>('select current_schema() as schema')
-  const isOver = Object.entries(HELD_BY).map(
+  const isOver = Object.entries(HELD_FIELDS).map(
     ([member, column]) => `and (h.filter->>'${member}' is null or h.filter->>'${member}' = e.${column})`
   )
   await db.raw(
