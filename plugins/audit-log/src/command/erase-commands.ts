@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Knex } from 'knex'
-import { erasePerson, reapplyErasures, type ErasureResult } from '../privacy/erase-person.ts'
+import { erasePerson, reapplyErasures, type ErasureResult, type ReappliedErasures } from '../privacy/erase-person.ts'
 import { rewrapPersonKeys } from '../privacy/rewrap-keys.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
@@ -82,12 +82,24 @@ export async function eraseAgain(
   environment: CommandEnvironment
 ): Promise<number> {
   const file = wantedText(options, 'erasures')
-  if (!existsSync(file)) throw new AuditUsageError('there is no list of erasures at that place')
+  requireErasures(file)
   const { keys } = readTrailSecrets(environment)
   const result = await reapplyErasures(openDb(), { file, keys, process: COMMAND_PROCESS, timeoutMs: 60_000 })
-  const said = `${result.erasures} erasures applied again: ${result.keys} keys destroyed\n`
-  await terminal.out(options.json === true ? `${visibleJson(result)}\n` : said)
+  await terminal.out(options.json === true ? `${visibleJson(result)}\n` : reappliedText(result))
   return EXIT.done
+}
+
+/**
+ * A path that was misspelt must not look like an empty list.
+ * @throws {AuditUsageError}
+ */
+export function requireErasures(file: string): void {
+  if (!existsSync(file)) throw new AuditUsageError('there is no list of erasures at that place')
+}
+
+/** What was applied again, on one line. */
+export function reappliedText({ erasures, keys }: ReappliedErasures): string {
+  return `${erasures} erasures applied again: ${keys} keys destroyed\n`
 }
 
 /** `rewrap`: wraps the keys of persons under the newest key; needs the role of the pruner. */

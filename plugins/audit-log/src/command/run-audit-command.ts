@@ -7,7 +7,7 @@ import { searchAtGateway, tailAtGateway } from './gateway-commands.ts'
 import { holdRows } from './hold-command.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { eraseAgain, eraseFromTrail, rewrapTrailKeys } from './erase-commands.ts'
-import { openTrail, type CommandEnvironment } from './open-trail.ts'
+import { openTrail, type CommandEnvironment, type TrailDatabase } from './open-trail.ts'
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
 import { resumeAfterRestore } from './restore-command.ts'
 import { FILTER_FLAGS, searchTrail, tailTrail, type CommandOptions } from './read-commands.ts'
@@ -29,7 +29,7 @@ interface AuditCommand {
   /** Name of the option that is given without a flag. */
   readonly operand?: string
   readonly run: (
-    openDb: () => Knex,
+    openDb: (variable?: TrailDatabase) => Knex,
     options: CommandOptions,
     terminal: AuditTerminal,
     environment: CommandEnvironment
@@ -143,10 +143,12 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: holdRows
   },
   'resume-after-restore': {
-    usage: 'resume-after-restore --because <text>',
-    help: 'Continues the trail of a database that was restored from a backup. docs/restore.md has the other steps.',
-    options: { because: textFlag },
-    run: (openDb, options, terminal, environment) => resumeAfterRestore(openDb(), options, terminal, environment)
+    usage: 'resume-after-restore --because <text> (--erasures <file> | --no-erasures)',
+    help:
+      'After a restore from a backup: destroys again what was erased since, by PRUNER_DATABASE_URL, and continues the ' +
+      'trail. docs/restore.md has the other steps.',
+    options: { because: textFlag, erasures: textFlag, 'no-erasures': plainFlag },
+    run: resumeAfterRestore
   }
 }
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['limit', 'lines', 'after', 'sequence'])
@@ -163,8 +165,8 @@ export async function runAuditCommand(given: AuditCommandCall): Promise<number> 
     return EXIT.done
   }
   const pools: Knex[] = []
-  const openDb = (): Knex => {
-    const db = openTrail(environment)
+  const openDb = (variable?: TrailDatabase): Knex => {
+    const db = openTrail(environment, variable)
     pools.push(db)
     return db
   }
