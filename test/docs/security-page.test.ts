@@ -9,7 +9,7 @@ t.test('docs/security.md says what the tests say; npm run statements writes it',
 })
 
 const tests = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).filter(name =>
-  name.endsWith('.test.ts')
+  /\.(?:test|drill)\.ts$/.test(name)
 )
 
 t.test('the ids at the beginning of titles are those of statements that the page lists', async t => {
@@ -23,7 +23,8 @@ t.test('the ids at the beginning of titles are those of statements that the page
 t.test('attacks that have a name are written alike in the names of files', async t => {
   t.strictSame(
     tests.filter(
-      name => /cve-|ghsa-/i.test(name) && !/(?:^|\/)(?:CVE-\d{4}-\d+|GHSA-\w{4})-[a-z0-9-]+\.test\.ts$/.test(name)
+      name =>
+        /cve-|ghsa-/i.test(name) && !/(?:^|\/)(?:CVE-\d{4}-\d+|GHSA-\w{4})-[a-z0-9-]+\.(?:test|drill)\.ts$/.test(name)
     ),
     []
   )

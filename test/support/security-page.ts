@@ -19,7 +19,7 @@ export function securityPage(): string {
           `| ${id} | ${text} | ${source} | ${
             [...(tests.get(id) ?? [])]
               .sort()
-              .map(file => `[${file.replace(/^test\/|\.test\.ts$/g, '')}](../${file})`)
+              .map(file => `[${file.replace(/^test\/|\.(?:test|drill)\.ts$/g, '')}](../${file})`)
               .join(', ') || '**no test yet**'
           } |`
       )
@@ -47,7 +47,7 @@ export function unlistedIds(text: string): string[] {
 function testsByStatement(): Map<string, Set<string>> {
   const found = new Map<string, Set<string>>()
   for (const file of readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).sort()) {
-    if (!file.endsWith('.test.ts')) continue
+    if (!/\.(?:test|drill)\.ts$/.test(file)) continue
     for (const [, title = ''] of readFileSync(join(ROOT, 'test', file), 'utf8').matchAll(
       /\btest\(\s*['"`]([^:'"`]+):/g
     )) {

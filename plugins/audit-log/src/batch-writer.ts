@@ -1,4 +1,4 @@
-import { withDeadline } from '@sallyport/security-context/mechanics'
+import { errorCode, withDeadline } from '@sallyport/security-context/mechanics'
 import type { BuiltRecord } from './record.ts'
 
 /** Writes records; resolves when they are committed. */
@@ -6,8 +6,10 @@ export type WriteRecords = (records: readonly BuiltRecord[]) => Promise<void>
 
 /** Collaborators and bounds of a batch writer. */
 export interface BatchWriterOptions {
-  /** Inserts records in one statement. */
+  /** Inserts new records in one statement. */
   readonly insert: WriteRecords
+  /** Inserts records that may be there already: an attempt whose end nobody saw. */
+  readonly insertAgain: WriteRecords
   /** How long one insert may take. The next one does not wait longer for it. */
   readonly timeoutMs: number
   /** How many records may wait, beside those of the insert under way. */
@@ -37,6 +39,8 @@ interface Part {
   readonly reject: (error: unknown) => void
 }
 
+/** @see PostgreSQL, appendix A */
+const UNIQUE_VIOLATION = '23505'
 const MAX_BATCH = 200
 /** Inserts at a time: while the database writes one, this process puts the next one together. */
 const MAX_UNDER_WAY = 2
@@ -45,22 +49,24 @@ const WORTH_A_SECOND = 16
 
 /**
  * Group commit: while an insert is under way, the records of other requests collect and go into the next one together.
- * Where many wait, a second insert goes beside the first; records of one write are never parted. When a batch fails its
- * parts are tried one by one, so that a bad record fails only its own request. When it gets no answer in time, all its
- * parts fail and the writer goes on with the next batch.
+ * Where many wait, they go in two inserts beside each other; records of one write are never parted. When a batch fails
+ * its parts are tried one by one, so that a bad record fails only its own request. When it gets no answer in time, all
+ * its parts fail and the writer goes on with the next batch.
  */
-export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriterOptions): BatchWriter {
+export function createBatchWriter({ insert, insertAgain, timeoutMs, maxWaiting }: BatchWriterOptions): BatchWriter {
   const parts: Part[] = []
   let [underWay, waiting, refused, givenUp] = [0, 0, 0, 0]
   let isDue = false
 
   function writeDue(): void {
-    while (parts.length > 0 && (underWay === 0 || (underWay < MAX_UNDER_WAY && waiting >= WORTH_A_SECOND))) {
-      const batch = parts.splice(0, MAX_BATCH)
-      for (const part of batch) waiting -= part.records.length
-      underWay++
-      void writeTogether(batch)
-    }
+    if (parts.length === 0 || (underWay > 0 && (underWay === MAX_UNDER_WAY || waiting < WORTH_A_SECOND))) return
+    // All that waits in one insert would leave this process idle until it is written.
+    const share = waiting < 2 * WORTH_A_SECOND ? MAX_BATCH : Math.ceil(parts.length / (MAX_UNDER_WAY - underWay))
+    const batch = parts.splice(0, Math.min(share, MAX_BATCH))
+    for (const part of batch) waiting -= part.records.length
+    underWay++
+    void writeTogether(batch)
+    if (waiting > 0) writeSoon()
   }
 
   /** Later, so that what the answers to a batch cause goes into the next one as a whole. */
@@ -80,23 +86,24 @@ export function createBatchWriter({ insert, timeoutMs, maxWaiting }: BatchWriter
 
   async function writeTogether(batch: readonly Part[]): Promise<void> {
     try {
-      await insertInTime(batch.flatMap(part => part.records))
+      await inTime(insert(batch.flatMap(part => part.records)))
       endInsert()
       for (const part of batch) part.resolve()
     } catch (error) {
-      if (batch.length > 1 && !isInsertTimeout(error)) await writeApart(batch)
+      const isWorthMore = batch.length > 1 || errorCode(error) === UNIQUE_VIOLATION
+      if (isWorthMore && !isInsertTimeout(error)) await writeApart(batch)
       else for (const part of batch) part.reject(error)
       endInsert()
     }
   }
 
   async function writeApart(batch: readonly Part[]): Promise<void> {
-    await Promise.all(batch.map(part => insertInTime(part.records).then(part.resolve, part.reject)))
+    await Promise.all(batch.map(part => inTime(insertAgain(part.records)).then(part.resolve, part.reject)))
   }
 
-  async function insertInTime(records: readonly BuiltRecord[]): Promise<void> {
+  async function inTime(inserted: Promise<void>): Promise<void> {
     try {
-      await withDeadline(insert(records), timeoutMs)
+      await withDeadline(inserted, timeoutMs)
     } catch (error) {
       if (isInsertTimeout(error)) givenUp++
       throw error

@@ -8,6 +8,10 @@ const MAX_TEXT_LENGTH = 1024
 /** Longest string inside `detail`. */
 const MAX_DETAIL_TEXT_LENGTH = 4096
 const MAX_DETAIL_BYTES = 32_768
+/** In JSON: of an escape such as `\\u0001`. In UTF-8 it has three at most. */
+const MOST_BYTES_OF_A_CHARACTER = 6
+/** Of a value that is no text, of brackets and commas, of what stands in place of a value. */
+const MOST_BYTES_OF_A_MARK = 256
 const MAX_DETAIL_DEPTH = 8
 const MAX_DETAIL_MEMBERS = 100
 const REDACTED = '[redacted]'
@@ -70,6 +74,8 @@ export interface CleanedDetail {
 
 interface CleaningPass extends DetailRules {
   readonly personal: Map<string, JsonValue>
+  /** What has been kept so far is not larger as JSON, whatever characters it has. */
+  readonly size: { mostBytes: number }
 }
 
 /**
@@ -77,9 +83,14 @@ interface CleaningPass extends DetailRules {
  * members and total size, each of which leaves a marker.
  */
 export function cleanDetail(detail: Readonly<Record<string, unknown>>, rules: DetailRules): CleanedDetail {
-  const pass: CleaningPass = { ...rules, personal: new Map() }
-  const shown = boundedJson(cleanValue(detail, pass, '', 0))
-  return { shown, personal: pass.personal.size === 0 ? null : boundedPersonal(pass.personal) }
+  const { classify, hashValue } = rules
+  const pass: CleaningPass = { classify, hashValue, personal: new Map(), size: { mostBytes: 0 } }
+  const cleaned = cleanValue(detail, pass, '', 0)
+  const mayBeLarge = pass.size.mostBytes > MAX_DETAIL_BYTES
+  const shown = mayBeLarge ? boundedJson(cleaned) : cleaned
+  if (pass.personal.size === 0) return { shown, personal: null }
+  const personal = Object.fromEntries(pass.personal)
+  return { shown, personal: mayBeLarge ? boundedPersonal(personal) : personal }
 }
 
 function boundedJson(value: JsonValue): JsonValue {
@@ -88,22 +99,31 @@ function boundedJson(value: JsonValue): JsonValue {
   return bytes <= MAX_DETAIL_BYTES ? value : { truncated: true, bytes, sha256: sha256(canonicalJson(value)) }
 }
 
-function boundedPersonal(found: ReadonlyMap<string, JsonValue>): Readonly<Record<string, JsonValue>> {
-  const values = Object.fromEntries(found)
+function boundedPersonal(values: Readonly<Record<string, JsonValue>>): Readonly<Record<string, JsonValue>> {
   const bytes = Buffer.byteLength(JSON.stringify(values))
   return bytes <= MAX_DETAIL_BYTES ? values : { '': { truncated: true, bytes } }
 }
 
 function cleanValue(value: unknown, pass: CleaningPass, place: string, depth: number): JsonValue {
-  if (typeof value === 'string') return cleanText(value, MAX_DETAIL_TEXT_LENGTH)
+  const { size } = pass
+  if (typeof value === 'string') {
+    const text = cleanText(value, MAX_DETAIL_TEXT_LENGTH)
+    addText(size, text)
+    return text
+  }
+  size.mostBytes += MOST_BYTES_OF_A_MARK
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value)
   if (typeof value === 'boolean' || value === null) return value
-  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'bigint') return cleanValue(value.toString(), pass, place, depth)
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString()
   if (typeof value !== 'object') return null
   if (depth === MAX_DETAIL_DEPTH) return '[too deep]'
   if (Array.isArray(value)) return cleanList(value, pass, place, depth)
   return cleanObject(Object.entries(value), pass, place, depth)
+}
+
+function addText(size: CleaningPass['size'], text: string): void {
+  size.mostBytes += text.length * MOST_BYTES_OF_A_CHARACTER
 }
 
 function cleanList(list: readonly unknown[], pass: CleaningPass, place: string, depth: number): JsonValue {
@@ -136,6 +156,8 @@ function cleanMember(
   depth: number
 ): [string, JsonValue] {
   const name = cleanText(given, 128)
+  addText(pass.size, name)
+  pass.size.mostBytes += MOST_BYTES_OF_A_MARK
   const fieldClass = pass.classify(given, value)
   if (fieldClass === 'secret') return [name, REDACTED]
   // Kept as the column `token_id_hash` keeps it, so that the rows of a token can be joined.
@@ -144,6 +166,7 @@ function cleanMember(
   if (fieldClass === 'public' || value === null) return [name, cleanValue(value, pass, own, depth + 1)]
   const whole = cleanValue(value, { ...pass, classify: wholly(pass.classify) }, own, depth + 1)
   if (fieldClass === 'joinable') return [name, pass.hashValue(typeof value === 'string' ? value : canonicalJson(whole))]
+  addText(pass.size, own)
   pass.personal.set(own, whole)
   return [name, SEALED_MARK]
 }

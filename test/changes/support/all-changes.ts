@@ -184,7 +184,7 @@ async function dropVersion4(db: Knex): Promise<void> {
       'test/deploy/services.test.ts',
       'test/docs/named-files.test.ts',
       'test/reference-gateway/route-commands.test.ts',
-      'test/e2e/launcher.test.ts'
+      'test/e2e/launcher.drill.ts'
     ],
     made: 'reference-services/rating-service',
     breakages: [

@@ -3,7 +3,7 @@ import { createBatchWriter } from '../../../plugins/audit-log/src/batch-writer.t
 import type { AuditRecord } from '@sallyport/audit-log'
 
 const record = (id: string): AuditRecord => ({ id }) as AuditRecord
-const BOUNDS = { timeoutMs: 60_000, maxWaiting: 1000 }
+const BOUNDS = { timeoutMs: 60_000, maxWaiting: 1000, insertAgain: () => Promise.reject(new Error('nothing failed')) }
 
 t.test('records that arrive during an insert go together in the next', async t => {
   const batches: string[][] = []
@@ -57,6 +57,25 @@ t.test('many records that wait go beside the insert under way, and no third inse
   await Promise.all([first, second, third])
 })
 
+t.test('what many wait for goes in halves, so that the process and the database work at the same time', async t => {
+  const batches: number[] = []
+  const { write } = createBatchWriter({
+    ...BOUNDS,
+    insert: async records => {
+      batches.push(records.length)
+      await new Promise(setImmediate)
+      await new Promise(setImmediate)
+      await new Promise(setImmediate)
+    }
+  })
+  await Promise.all(
+    Array.from({ length: 65 }, async () => {
+      for (let row = 0; row < 2; row++) await write([record('a')])
+    })
+  )
+  t.same(batches, [1, 64, 33, 32])
+})
+
 t.test('what the answers to a batch cause goes into the next one together', async t => {
   const batches: number[] = []
   const { write } = createBatchWriter({
@@ -76,14 +95,12 @@ t.test('what the answers to a batch cause goes into the next one together', asyn
 
 t.test('a record that cannot be inserted fails its own request only', async t => {
   const written: string[] = []
-  const { write } = createBatchWriter({
-    ...BOUNDS,
-    insert: async records => {
-      await new Promise(setImmediate)
-      if (records.some(({ id }) => id === 'bad')) throw new Error('refused')
-      written.push(...records.map(({ id }) => id))
-    }
-  })
+  const insert = async (records: readonly AuditRecord[]): Promise<void> => {
+    await new Promise(setImmediate)
+    if (records.some(({ id }) => id === 'bad')) throw new Error('refused')
+    written.push(...records.map(({ id }) => id))
+  }
+  const { write } = createBatchWriter({ ...BOUNDS, insert, insertAgain: insert })
   const results = await Promise.allSettled(['first', 'good', 'bad', 'fine'].map(id => write([record(id)])))
   t.same(
     results.map(({ status }) => status),
@@ -95,6 +112,7 @@ t.test('a record that cannot be inserted fails its own request only', async t =>
 t.test('an insert that never answers fails its own records, and the next one does not wait for it', async t => {
   const batches: string[][] = []
   const { write, counts } = createBatchWriter({
+    ...BOUNDS,
     timeoutMs: 20,
     maxWaiting: 10,
     insert: async records => {

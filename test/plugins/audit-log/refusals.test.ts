@@ -4,7 +4,8 @@ import t, { type Test } from 'tap'
 import { fieldClasses } from '../../../plugins/audit-log/src/privacy/field-class.ts'
 import { createJoinHash } from '../../../plugins/audit-log/src/privacy/join-hash.ts'
 import { refusalRow } from '../../../plugins/audit-log/src/refusal-rows.ts'
-import { insertTogether } from '../../../plugins/audit-log/src/insert-together.ts'
+import { createBatchWriter } from '../../../plugins/audit-log/src/batch-writer.ts'
+import { insertAgain, insertTogether } from '../../../plugins/audit-log/src/insert-together.ts'
 import { openTrailRows } from '../../support/trail-rows.ts'
 import { auditDatabase, buildApp, deadPool, rowsOf } from './support/audited-app.ts'
 
@@ -193,11 +194,17 @@ t.test(
 t.test('a row whose write was confirmed too late is not written twice', async t => {
   const { app: db } = await auditDatabase(t)
   const context = { process: 'demo', classify: fieldClasses(), joinHash: createJoinHash() }
+  const { write } = createBatchWriter({
+    insert: records => insertTogether(db, records, 5000),
+    insertAgain: records => insertAgain(db, records, 5000),
+    timeoutMs: 5000,
+    maxWaiting: 10
+  })
   for (const tally of [
     { id: '00000000-0000-4000-8000-00000000000a', kind: 'others', sample: null, repeats: 3, firstAtMs: 1, lastAtMs: 2 },
     { id: '00000000-0000-4000-8000-00000000000b', kind: 'others', sample: null, repeats: 4, firstAtMs: 3, lastAtMs: 4 }
   ] as const) {
-    for (let attempt = 0; attempt < 2; attempt++) await insertTogether(db, [refusalRow(tally, context)], 5000)
+    for (let attempt = 0; attempt < 2; attempt++) await write([refusalRow(tally, context)])
   }
   t.same(
     (await rowsOf(db)).map(({ repeats }) => repeats),

@@ -14,7 +14,6 @@ export interface TestGroup {
  * `rest`.
  */
 export const GROUPS: readonly TestGroup[] = [
-  { name: 'launcher', paths: ['test/e2e/launcher.test.ts'] },
   // These wait more than they work: for leases, limits and answers that take their time.
   {
     name: 'slow-answers',

@@ -15,8 +15,7 @@ import { readTrailSecrets } from './trail-secrets.ts'
 
 /** The list of erasures; `null` where it is said that nobody was erased since the backup. */
 function keptErasuresFile({ erasures: file, 'no-erasures': none }: CommandOptions): string | null {
-  if (none === true && file !== undefined)
-    throw new AuditUsageError('--erasures and --no-erasures contradict each other')
+  if (none === true && file !== undefined) throw new AuditUsageError('--erasures and --no-erasures are two calls')
   if (none === true) return null
   if (typeof file !== 'string') {
     throw new AuditUsageError('--erasures is missing, or --no-erasures where nobody was erased since the backup')

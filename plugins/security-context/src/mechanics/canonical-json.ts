@@ -10,6 +10,7 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
  * @see RFC 8785 §3.2
  */
 export function canonicalJson(value: unknown): string {
+  if (typeof value === 'string') return stringText(value)
   if (typeof value === 'object' && value !== null) return Array.isArray(value) ? listText(value) : objectText(value)
   if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError('not a JSON number')
   const text: string | undefined = JSON.stringify(value)
@@ -17,17 +18,23 @@ export function canonicalJson(value: unknown): string {
   return text
 }
 
+/** Nothing that JSON escapes. */
+const PLAIN_STRING = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
+
+function stringText(value: string): string {
+  return PLAIN_STRING.test(value) ? `"${value}"` : JSON.stringify(value)
+}
+
 function listText(list: readonly unknown[]): string {
   return `[${list.map(canonicalJson).join(',')}]`
 }
 
 function objectText(value: object): string {
-  const members: [string, unknown][] = Object.entries(value)
-  // By UTF-16 code units, as `<` compares.
-  if (members.length > 1) members.sort(([one], [other]) => (one < other ? -1 : 1))
+  const members: Readonly<Record<string, unknown>> = { ...value }
   let text = ''
-  for (const [name, member] of members) {
-    text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(member ?? null)}`
+  // Sorted as it is, by UTF-16 code units.
+  for (const name of Object.keys(members).sort()) {
+    text += `${text === '' ? '' : ','}${stringText(name)}:${canonicalJson(members[name] ?? null)}`
   }
   return `{${text}}`
 }
