@@ -59,6 +59,8 @@ export const FILTER_NAMES = [
   'sessionId'
 ] as const satisfies readonly (keyof AuditRecord & keyof AuditQuery)[]
 const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
+/** Of a parameter, in characters: a column has at most 1024 bytes, and what says how much was cut off. */
+export const LONGEST_AUDIT_VALUE = 1200
 /** Names that may be repeated to the caller. */
 const PARAMETER_NAME = /^[A-Za-z_-]{1,40}$/
 const QUERIED_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
@@ -72,7 +74,13 @@ const QUERIED_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\
 export function parseAuditQuery(query: unknown): AuditQuery {
   const given = new Map<string, string>()
   for (const [name, value] of Object.entries(query ?? {})) {
-    if (!NAMES.has(name) || typeof value !== 'string' || value === '' || value.length > 1100 || value.includes('\0')) {
+    if (
+      !NAMES.has(name) ||
+      typeof value !== 'string' ||
+      value === '' ||
+      value.length > LONGEST_AUDIT_VALUE ||
+      value.includes('\0')
+    ) {
       throw new AuditQueryInvalidError(PARAMETER_NAME.test(name) ? name : 'a name')
     }
     given.set(name, value)

@@ -27,6 +27,8 @@ export type ChainProblem =
   | 'head-missing'
   /** A row that is not sealed yet has changed. */
   | 'unsealed-row-changed'
+  /** The database lacks a table or a column of the trail, or lets nobody read it. */
+  | 'tables-changed'
 
 /** Result of {@link verifyChain}. */
 export interface ChainReport {
@@ -59,10 +61,11 @@ export interface VerifyOptions {
   readonly onProgress?: (sequence: number) => void
 }
 
+/** Where somebody has taken a constraint away, a hash may be missing. */
 interface SealRow {
   readonly sequence: string
-  readonly seal_hash: Buffer
-  readonly chain_hash: Buffer
+  readonly seal_hash: Buffer | null
+  readonly chain_hash: Buffer | null
   readonly content_hash: Buffer | null
   readonly outside_span: boolean | null
 }
@@ -172,26 +175,32 @@ export async function verifyPage(
 function checkSeal(row: ChainRow, progress: ChainProgress): ChainProblem | null {
   const sequence = progress.sequence + 1
   if (Number(row.sequence) !== sequence) return 'gap'
-  const chain = chainHash(progress.previous, sequence, row.seal_hash)
+  const { seal_hash: sealHash } = row
+  if (sealHash === null || row.chain_hash === null) return 'chain-broken'
+  const chain = chainHash(progress.previous, sequence, sealHash)
   if (!chain.equals(row.chain_hash)) return 'chain-broken'
-  const problem = checkPlace(row, sequence, chain, progress)
+  const problem = checkPlace({ ...row, seal_hash: sealHash }, { sequence, chain }, progress)
   if (problem !== null) return problem
   if (progress.expected?.sequence === sequence && progress.expected.chainHash !== chain.toString('hex')) {
     return 'head-missing'
   }
   progress.sequence = sequence
   progress.previous = chain
-  progress.onLeaf?.(row.seal_hash)
+  progress.onLeaf?.(sealHash)
   return null
 }
 
 /** A row is as it was sealed, or absent because it was pruned. */
-function checkPlace(row: ChainRow, sequence: number, chain: Buffer, progress: ChainProgress): ChainProblem | null {
+function checkPlace(
+  row: ChainRow & { readonly seal_hash: Buffer },
+  { sequence, chain }: { readonly sequence: number; readonly chain: Buffer },
+  progress: ChainProgress
+): ChainProblem | null {
   const range = progress.prunings.ranges[progress.range]
   const pruned = sequence <= progress.prunings.unstatedThrough || (range !== undefined && sequence >= range.first)
-  if (row.content_hash === null) return pruned ? checkRange(range, sequence, chain, progress) : 'row-missing'
+  if (row.id === null) return pruned ? checkRange(range, sequence, chain, progress) : 'row-missing'
   if (pruned) return 'pruning-mark-wrong'
-  if (!row.content_hash.equals(row.seal_hash)) return 'content-changed'
+  if (row.content_hash?.equals(row.seal_hash) !== true) return 'content-changed'
   return contentProblem(recordAlone(row), row.seal_hash) ?? (row.outside_span === true ? 'span-wrong' : null)
 }
 

@@ -1,10 +1,11 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { auditMigrations } from '@sallyport/audit-log'
 import { startPostgres } from '@sallyport/local'
 import knex, { type Knex } from 'knex'
 import { connect } from '../../support/database.ts'
+import { databaseCpu } from '../support/database-cpu.ts'
 
 /** A database server with the audit tables, durable as in production, and what it costs. */
 export interface AuditedDatabase {
@@ -40,12 +41,11 @@ export async function startAuditedDatabase(): Promise<AuditedDatabase> {
     return knex({ client: 'pg', connection: url.href, pool: { min: size, max: size } })
   }
   const [app, pruner] = [poolOf(APP_ROLE, CONNECTIONS), poolOf(PRUNER_ROLE, 1)]
-  const postmaster = readFileSync(join(server.dataDirectory, 'postmaster.pid'), 'utf8').split('\n')[0] ?? ''
   return {
     app,
     pruner,
     owner,
-    cpuMicros: () => serverCpuMicros(postmaster),
+    cpuMicros: databaseCpu(server.dataDirectory),
     close: async () => {
       await app.destroy()
       await pruner.destroy()
@@ -53,29 +53,5 @@ export async function startAuditedDatabase(): Promise<AuditedDatabase> {
       await server.stop()
       rmSync(directory, { recursive: true, force: true })
     }
-  }
-}
-
-/** Linux counts hundredths of a second: of the process, and of its children that have ended. */
-const MICROS_PER_TICK = 10_000
-
-function serverCpuMicros(postmaster: string): number {
-  let ticks = 0
-  for (const id of readdirSync('/proc').filter(name => /^\d+$/.test(name))) {
-    const fields = statFields(id)
-    if (fields === null || (id !== postmaster && fields[1] !== postmaster)) continue
-    const [user = 0, system = 0, ended = 0, endedSystem = 0] = fields.slice(11, 15).map(Number)
-    ticks += user + system + (id === postmaster ? ended + endedSystem : 0)
-  }
-  return ticks * MICROS_PER_TICK
-}
-
-/** The fields behind the name of the process; `null` when it has ended. */
-function statFields(id: string): string[] | null {
-  try {
-    const text = readFileSync(`/proc/${id}/stat`, 'utf8')
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return null
   }
 }

@@ -2,7 +2,7 @@
 import { searchTrails, type TrailSource } from '@sallyport/audit-log'
 import t from 'tap'
 import type { AuditQuery, SealedRecord } from '@sallyport/audit-log'
-import { sampleRecord } from './support/sample-record.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 
 const NEWEST = { order: 'newest', limit: 3 } as const satisfies AuditQuery
 const LIMIT_MS = 5000
@@ -98,6 +98,27 @@ t.test('a trail that is slow is missing, and holds nobody up', async t => {
   const slow: TrailSource = { name: 'slow', read: () => new Promise(() => {}) }
   const page = await searchTrails([slow, trailOf('b', [1])], NEWEST, undefined, 20)
   t.match(page, { events: [{ action: 'b-1' }], missing: [{ trail: 'slow' }] })
+})
+
+t.test('a trail that names another one in its rows speaks for itself alone', async t => {
+  const b = trailOf('b', [1, 2])
+  const forged: TrailSource = {
+    name: 'a',
+    read: async () => ({
+      events: [
+        { ...(await b.read(NEWEST)).events[0], sequence: 1, action: 'forged', trail: 'b' } as unknown as SealedRecord
+      ],
+      next: 1
+    })
+  }
+  const first = await searchTrails([forged, b], { ...NEWEST, limit: 1 }, undefined, LIMIT_MS)
+  t.match(first.events, [{ trail: 'a', action: 'forged' }])
+  const second = await searchTrails([awayTrail('a'), b], NEWEST, first.next ?? '', LIMIT_MS)
+  t.same(
+    second.events.map(({ action }) => action),
+    ['b-2', 'b-1'],
+    'nor does it say where the other one goes on'
+  )
 })
 
 for (const cursor of [
