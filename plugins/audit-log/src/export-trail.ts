@@ -1,4 +1,7 @@
 import type { Knex } from 'knex'
+import type { Checkpoint } from './checkpoint/checkpoint.ts'
+import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from './checkpoint/merkle-tree.ts'
+import { createPrunedPlaces, type PrunedPlaces } from './pruned-places.ts'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
 import { openNote, signNote, type CheckpointSigner, type CheckpointVerifier } from './checkpoint/signed-note.ts'
 import { chainHash, GENESIS, type AuditHead, type Rows } from './seal-pending.ts'
@@ -105,7 +108,8 @@ async function readSeals(db: Knex, after: number, through: number, limit: number
 }
 
 /** What is wrong with an export: what may be wrong with the trail, and what only a file can have. */
-export type ExportProblem = ChainProblem | 'form-unknown' | 'line-malformed' | 'incomplete' | 'not-signed'
+export type ExportProblem =
+  ChainProblem | 'form-unknown' | 'line-malformed' | 'incomplete' | 'not-signed' | 'checkpoint-missing'
 
 /** Result of {@link verifyExport}. */
 export interface ExportReport {
@@ -117,8 +121,19 @@ export interface ExportReport {
   readonly head: AuditHead
   readonly rows: number
   readonly prunedRows: number
-  /** Content hashes in order, when all from the first one on are there: leaves of the tree of checkpoints. */
-  readonly leaves: readonly Buffer[] | null
+  /** Rows that the checkpoint covers; `null` where none was given. */
+  readonly checkpointedRows: number | null
+}
+
+/** What an export is held to, beside itself. */
+export interface ExportExpectations {
+  /** One of them has to have signed the end. */
+  readonly verifiers?: readonly CheckpointVerifier[]
+  /**
+   * Has to be of this trail. Then the end need not be signed; where it is, it has to be right. An export of the whole
+   * trail is compared with the tree, one of a part with the chain hash.
+   */
+  readonly checkpoint?: Checkpoint | null
 }
 
 interface ExportProgress {
@@ -126,29 +141,34 @@ interface ExportProgress {
   head: AuditHead
   rows: number
   prunedRows: number
-  readonly leaves: Buffer[]
+  readonly pruned: PrunedPlaces
+  /** Up to the size of the checkpoint, from the first row on. */
+  frontier: Frontier
+  isCheckpointed: boolean
 }
 
 /**
- * Verifies an export without the database: every seal follows from the one before, every row is as it was sealed, and
- * nothing is missing at the end. It says nothing of what is before its beginning; a head or a checkpoint that is kept
- * elsewhere says the rest.
+ * Verifies an export without the database: every seal follows from the one before, every row is as it was sealed or is
+ * said to be pruned by a later one, and nothing is missing at the end. It says nothing of what is before its beginning;
+ * a head or a checkpoint that is kept elsewhere says the rest.
  * @param lines of the file, in order
- * @param verifiers when given, one of them has to have signed the end
  */
 export async function verifyExport(
   lines: AsyncIterable<string>,
-  verifiers: readonly CheckpointVerifier[] = []
+  { verifiers = [], checkpoint = null }: ExportExpectations = {}
 ): Promise<ExportReport> {
   const nowhere = { sequence: 0, chainHash: GENESIS.toString('hex') }
-  const progress: ExportProgress = { after: nowhere, head: nowhere, rows: 0, prunedRows: 0, leaves: [] }
-  const report = (problem?: ExportProblem): ExportReport => {
-    const { after, head, rows, prunedRows, leaves } = progress
+  const progress: ExportProgress = {
+    ...{ after: nowhere, head: nowhere, rows: 0, prunedRows: 0 },
+    ...{ pruned: createPrunedPlaces(), frontier: EMPTY_FRONTIER, isCheckpointed: false }
+  }
+  const report = (problem?: ExportProblem, at = progress.head.sequence + 1): ExportReport => {
+    const { after, head, rows, prunedRows } = progress
     return {
       ok: problem === undefined,
-      ...(problem !== undefined && { problem, firstBadSequence: head.sequence + 1 }),
+      ...(problem !== undefined && { problem, firstBadSequence: at }),
       ...{ after, head, rows, prunedRows },
-      leaves: after.sequence === 0 ? leaves : null
+      checkpointedRows: checkpoint === null ? null : Math.max(0, checkpoint.size - after.sequence)
     }
   }
   let state: 'start' | 'rows' | 'end' = 'start'
@@ -159,19 +179,35 @@ export async function verifyExport(
     if (state === 'start') {
       if (!('form' in value)) return report('form-unknown')
       progress.after = progress.head = value.after
+      compareCheckpoint(progress, checkpoint)
       state = 'rows'
     } else if ('end' in value) {
       const { end, rows } = value
       const isAsRead = end.sequence === progress.head.sequence && end.chainHash === progress.head.chainHash
       if (!isAsRead || rows !== progress.rows) return report('incomplete')
-      if (verifiers.length > 0 && !isSigned(value, progress.after, verifiers)) return report('not-signed')
+      const mustBeSigned = verifiers.length > 0 && (checkpoint === null || value.signature !== undefined)
+      if (mustBeSigned && !isSigned(value, progress.after, verifiers)) return report('not-signed')
       state = 'end'
     } else {
       const problem = 'form' in value ? 'line-malformed' : checkExported(value, progress)
       if (problem !== null) return report(problem)
+      compareCheckpoint(progress, checkpoint)
     }
   }
-  return report(state === 'end' ? undefined : 'incomplete')
+  if (state !== 'end') return report('incomplete')
+  const unstated = progress.pruned.firstUnstated()
+  if (unstated !== null) return report('row-missing', unstated)
+  if (checkpoint !== null && !progress.isCheckpointed) return report('checkpoint-missing', checkpoint.size)
+  return report()
+}
+
+/** The tree covers all rows from the first one on; the chain hash also those before the beginning of a part. */
+function compareCheckpoint(progress: ExportProgress, checkpoint: Checkpoint | null): void {
+  const { after, head, frontier } = progress
+  if (checkpoint?.size !== head.sequence) return
+  const isOfTree = after.sequence === 0 && frontierRoot(frontier).equals(checkpoint.root)
+  const isOfChain = after.sequence > 0 && checkpoint.chainHash?.toString('hex') === head.chainHash
+  progress.isCheckpointed = isOfTree || isOfChain
 }
 
 function isSigned(
@@ -193,7 +229,8 @@ function checkExported(seal: ExportedSeal, progress: ExportProgress): ExportProb
   progress.head = { sequence, chainHash: seal.chainHash }
   progress.rows++
   if (seal.record === null) progress.prunedRows++
-  progress.leaves.push(contentHash)
+  progress.frontier = addLeaf(progress.frontier, contentHash)
+  progress.pruned.add(sequence, seal.record)
   return null
 }
 

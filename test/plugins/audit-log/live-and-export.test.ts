@@ -130,24 +130,36 @@ t.test('an export is whole, signed, and goes on where it was cut off', async t =
   const exported = async (query = ''): Promise<string> =>
     await (await fetch(`${app.url}/audit/export${query}`, { headers: READER })).text()
   const text = await exported()
-  t.match(await verifyExport(linesOfText(text), VERIFIERS), { ok: true, rows: 3, after: { sequence: 0 } })
+  t.match(await verifyExport(linesOfText(text), { verifiers: VERIFIERS }), {
+    ok: true,
+    rows: 3,
+    after: { sequence: 0 }
+  })
   const cut = text.split('\n').slice(0, 3).join('\n')
-  t.match(await verifyExport(linesOfText(cut), VERIFIERS), { ok: false, problem: 'incomplete' })
+  t.match(await verifyExport(linesOfText(cut), { verifiers: VERIFIERS }), { ok: false, problem: 'incomplete' })
   const rest = await exported('?after=2')
-  t.match(await verifyExport(linesOfText(rest), VERIFIERS), { ok: true, rows: 2, after: { sequence: 2 } })
+  t.match(await verifyExport(linesOfText(rest), { verifiers: VERIFIERS }), {
+    ok: true,
+    rows: 2,
+    after: { sequence: 2 }
+  })
   t.equal((await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.export').length, 2)
 
   const others = [checkpointVerifier(checkpointSigner(ORIGIN, randomBytes(32)))]
-  t.match(await verifyExport(linesOfText(text), others), { problem: 'not-signed' })
+  t.match(await verifyExport(linesOfText(text), { verifiers: others }), { problem: 'not-signed' })
   const end = text.trimEnd().split('\n').at(-1) ?? ''
   const unsigned = text.replace(end, JSON.stringify({ ...(JSON.parse(end) as object), signature: undefined }))
-  t.match(await verifyExport(linesOfText(unsigned), VERIFIERS), { problem: 'not-signed' })
+  t.match(await verifyExport(linesOfText(unsigned), { verifiers: VERIFIERS }), { problem: 'not-signed' })
   t.match(await verifyExport(linesOfText(unsigned)), { ok: true }, 'who asks for no signature needs none')
   const taken = rest.replace(
     /"signature":".*"/,
     `"signature":${JSON.stringify((JSON.parse(end) as { signature: string }).signature)}`
   )
-  t.match(await verifyExport(linesOfText(taken), VERIFIERS), { problem: 'not-signed' }, 'nor is one of another export')
+  t.match(
+    await verifyExport(linesOfText(taken), { verifiers: VERIFIERS }),
+    { problem: 'not-signed' },
+    'nor is one of another export'
+  )
   for (const query of ['?after=x', '?after=99', '?through=2', '?after=1&after=2']) {
     t.equal((await fetch(`${app.url}/audit/export${query}`, { headers: READER })).status, 400, query)
   }

@@ -44,9 +44,10 @@ export function parsePersonalQuery(query: unknown): PersonalQuery {
 }
 
 function personalText(parameter: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_AUDIT_VALUE && !value.includes('\0'))
-    return value
-  throw new AuditQueryInvalidError(parameter)
+  if (typeof value !== 'string' || value === '' || value.length > LONGEST_AUDIT_VALUE || value.includes('\0')) {
+    throw new AuditQueryInvalidError(parameter)
+  }
+  return value
 }
 
 /**
