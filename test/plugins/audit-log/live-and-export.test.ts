@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { checkpointSigner, checkpointVerifier } from '@sallyport/audit-log'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { verifyExport } from '../../../plugins/audit-log/src/export-trail.ts'
+import { insertRecords } from '../../../plugins/audit-log/src/store.ts'
+import { verifyExport } from '../../../plugins/audit-log/src/verify-export.ts'
+import { sampleRecord } from './support/sample-record.ts'
 import { auditDatabase, buildApp, rowsOf, type AuditDatabase } from './support/audited-app.ts'
 
 const SEED = randomBytes(32)
@@ -123,6 +125,27 @@ t.test('a stream takes no page, no misspelt filter, and not more callers than th
 async function* linesOfText(text: string): AsyncGenerator<string> {
   yield* text.split('\n')
 }
+
+t.test(
+  'an export over HTTP has no row that says something of a person in clear, and says how many it leaves out',
+  async t => {
+    const app = await served(t)
+    await app.write('one')
+    const detail = { email: 'ada@example.com' }
+    const earlier = { ...sampleRecord('earlier'), version: 2, sourceAddress: '192.0.2.77', nameTried: 'ada', detail }
+    await insertRecords(app.superuser, [earlier], 60_000)
+    await app.write('two')
+    const text = await (await fetch(`${app.url}/audit/export`, { headers: READER })).text()
+    t.notMatch(text, /192\.0\.2\.77|ada/)
+    const expected = { verifiers: VERIFIERS }
+    t.match(await verifyExport(linesOfText(text), expected), { ok: true, rows: 3, concealedRows: 1, prunedRows: 0 })
+    const line = text.split('\n')[1] ?? ''
+    const emptied = JSON.stringify({ ...(JSON.parse(line) as object), record: null, concealed: true })
+    t.match(await verifyExport(linesOfText(text.replace(line, emptied)), expected), { problem: 'incomplete' })
+    const counted = text.replace(line, emptied).replace('"concealed":1', '"concealed":2')
+    t.match(await verifyExport(linesOfText(counted), expected), { problem: 'not-signed' })
+  }
+)
 
 t.test('an export is whole, signed, and goes on where it was cut off', async t => {
   const app = await served(t)

@@ -5,12 +5,13 @@ import type { Knex } from 'knex'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
 import { sealsRoot } from '../checkpoint/prove-event.ts'
 import { checkpointKeys } from '../checkpoint/checkpoint-options.ts'
-import { exportTrail, verifyExport, type ExportOptions } from '../export-trail.ts'
+import { exportTrail, type ExportOptions } from '../export-trail.ts'
 import { pruneAudit, type RetentionClass } from '../prune.ts'
 import { parseAuditQuery } from '../query.ts'
 import { sealNow } from '../seal-now.ts'
 import { readHead, type AuditHead } from '../seal-pending.ts'
 import { verifyChain } from '../verify-chain.ts'
+import { verifyExport } from '../verify-export.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
 import { readCheckpoint, readVerifierKeys, verifyAnchor, verifyProof } from './proof-commands.ts'
@@ -83,10 +84,11 @@ async function verifyExportFile(
     expected === undefined ||
     (report.head.sequence === expected.sequence && report.head.chainHash === expected.chainHash)
   const problem = report.problem ?? (isExpected ? undefined : 'head-missing')
+  const left = report.concealedRows === 0 ? '' : `, ${report.concealedRows} left out`
   const covered = report.checkpointedRows === null ? '' : `\n${report.checkpointedRows} of them under the checkpoint`
   const said =
     problem === undefined
-      ? `the export verifies: ${report.rows} rows after ${report.after.sequence}, ${report.prunedRows} of them pruned${covered}`
+      ? `the export verifies: ${report.rows} rows after ${report.after.sequence}, ${report.prunedRows} of them pruned${left}${covered}`
       : `THE EXPORT DOES NOT VERIFY: ${problem} at ${report.firstBadSequence ?? report.head.sequence}`
   const shown = { ...report, ok: problem === undefined, ...(problem !== undefined && { problem }) }
   await terminal.out(options.json === true ? `${visibleJson(shown)}\n` : `${said}\nhead ${headText(report.head)}\n`)
