@@ -516,7 +516,8 @@ const count = async (db: Knex, table: string, condition: Record<string, unknown>
 for (const mode of ['cut-before-commit', 'cut-after-commit'] as const) {
   t.test(`a refresh whose ${mode} is answered 5xx and, repeated, gives the one successor`, async t => {
     const { app, proxy, db, have } = await startFaulty(t)
-    proxy.set(mode, 'sessions')
+    // One statement, which commits by itself.
+    proxy.set(mode, '', 'sallyport-rotations')
     const failed = await refresh(app, have.refreshToken)
     t.ok(failed.status >= 500, String(failed.status))
     t.equal(proxy.strikes(), 1)
@@ -526,6 +527,8 @@ for (const mode of ['cut-before-commit', 'cut-after-commit'] as const) {
     t.equal(first.body.refresh_token, second.body.refresh_token)
     const { sid } = claimsOf(have.accessToken)
     t.equal(await count(db, 'refresh_tokens', { session_id: sid }), 2, 'the first token and one successor')
+    const rotations = { action: 'session.refresh', resource_id: sid, reason: null }
+    t.equal(await count(db, 'audit_events', rotations), 1, 'and one row of it')
   })
 
   t.test(`a revocation whose ${mode} is answered 5xx and, repeated, done`, async t => {

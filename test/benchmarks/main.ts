@@ -1,4 +1,4 @@
-// npm run bench -- <name> [--json FILE] [--rounds N] [--seconds N] [--rows N] [--only "candidate; candidate"]
+// npm run bench -- <name> [--json FILE] [--rounds N] [--seconds N] [--rows N] [--only "candidate; operation"]
 //   [--profiles FOLDER]
 import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -33,21 +33,20 @@ const module = (await import(file.href)) as { benchmark: Benchmark } | { measure
 const report =
   'measurement' in module
     ? { machine: machine(), ...(await module.measurement(console.log, measurementOptions())) }
-    : await runBenchmark(module.benchmark, console.log)
+    : await runBenchmark(module.benchmark, console.log, measurementOptions())
 console.log(report.machine)
 if ('values' in report) {
   if (report.candidates !== undefined) console.table(report.candidates)
   for (const [value, measured] of Object.entries(report.values)) console.log(`${value}: ${measured}`)
 } else {
   for (const [candidate, operations] of Object.entries(report.candidates)) {
-    console.table({
-      [candidate]: Object.fromEntries(
-        Object.entries(operations).map(([operation, { cpuMicrosPerRequest }]) => [
-          `${operation} (µs CPU)`,
-          cpuMicrosPerRequest
-        ])
-      )
-    })
+    const costs = Object.entries(operations).flatMap(
+      ([operation, { cpuMicrosPerRequest, databaseMicrosPerRequest }]) => [
+        [`${operation} (µs CPU)`, cpuMicrosPerRequest],
+        ...(databaseMicrosPerRequest === undefined ? [] : [[`${operation}, database`, databaseMicrosPerRequest]])
+      ]
+    )
+    console.table({ [candidate]: Object.fromEntries(costs) })
   }
 }
 for (const [goal, { value, goal: wanted, better }] of Object.entries<Measured['goals'][string]>(report.goals)) {

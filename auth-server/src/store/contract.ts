@@ -1,3 +1,4 @@
+import type { AuditRecord } from '@sallyport/audit-log'
 import type { AuditEvent } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import type { AuthorizationCodeStore, ConsentStore, PushedRequestStore } from './authorization-contract.ts'
@@ -216,3 +217,13 @@ export interface Store {
  * not at all.
  */
 export type WriteAudit = (store: Store, event: AuditEvent) => Promise<void>
+
+/**
+ * Writes an audit event with an effect that commits both by one statement: `commit` gets the row, and answers `true`
+ * when both are committed and `false` when neither is. Answers what `commit` does.
+ */
+export type WriteAuditWith = (
+  store: Store,
+  event: AuditEvent,
+  commit: (row?: AuditRecord) => Promise<boolean>
+) => Promise<boolean>

@@ -1,3 +1,4 @@
+import type { AuditRecord } from '@sallyport/audit-log'
 import type { LogoutNotice, RefreshToken, Session, SignIn, StatusPosition, UserSession, UserSignIn } from './records.ts'
 
 /** What one rotation stores. */
@@ -37,8 +38,9 @@ export interface SessionFamilyStore {
   /**
    * The one compare-and-set of a rotation: gives the token its successor if it has none and its session has not ended.
    * Of any number of concurrent calls for one token, over any number of processes, exactly one gets `true`.
+   * @param row of the audit trail: committed with the rotation, or not at all; a store without a database ignores it
    */
-  rotate: (rotation: Rotation) => Promise<boolean>
+  rotate: (rotation: Rotation, row?: AuditRecord) => Promise<boolean>
   /**
    * Notes in the session that this token was presented again long after its first use. `false`, and nothing is noted,
    * when the last note is of the token that this one succeeded: two generations in a row; or when the session has

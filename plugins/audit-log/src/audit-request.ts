@@ -7,6 +7,7 @@ import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
 import type { WriteRecords } from './batch-writer.ts'
 import type { ReadAuditLogOptions } from './options.ts'
+import type { AuditRecord, BuiltRecord } from './record.ts'
 import type { WriteClassed } from './outage/trail-writer.ts'
 
 interface Written {
@@ -25,6 +26,13 @@ export interface RequestState {
 export interface RequestAudit {
   /** `request.audit`: writes an event in the caller's transaction. */
   writeWithin: (this: FastifyRequest, trx: Knex, event: AuditEvent) => Promise<void>
+  /** `request.auditWith`: hands over the row of an effect that one statement writes with it. */
+  writeWith: (
+    this: FastifyRequest,
+    db: Knex,
+    event: AuditEvent,
+    commit: (row: AuditRecord) => Promise<boolean>
+  ) => Promise<boolean>
   /** Keeps the code of the error that is about to be answered. */
   noteError: (request: FastifyRequest, code: string | null) => void
   /**
@@ -66,6 +74,24 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
         : options.store.insertWithin(trx, [built])
     await written.catch(refuseUnavailable)
     stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(trx) })
+  }
+
+  async function writeWith(
+    this: FastifyRequest,
+    db: Knex,
+    event: AuditEvent,
+    commit: (row: AuditRecord) => Promise<boolean>
+  ): Promise<boolean> {
+    const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
+    const isDone = await commit(await sealed(built).catch(refuseUnavailable))
+    if (isDone) stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(db) })
+    return isDone
+  }
+
+  async function sealed(built: BuiltRecord): Promise<AuditRecord> {
+    const [record] = (await options.store.seal?.([built])) ?? []
+    if (record === undefined) throw new Error('the store of this trail takes no rows that are committed with effects')
+    return record
   }
 
   async function settle(request: FastifyRequest, status: number): Promise<void> {
@@ -123,6 +149,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
 
   return {
     writeWithin,
+    writeWith,
     settle,
     owesNothing,
     noteError: (request, code) => {

@@ -7,11 +7,7 @@ export interface PoolConnection {
   /** The pool drops a connection that carries this mark. */
   __knex__disposed?: unknown
   /** Of the driver: past knex, which knows no named statements. */
-  readonly query: (statement: {
-    readonly name: string
-    readonly text: string
-    readonly values: readonly unknown[]
-  }) => Promise<unknown>
+  readonly query: (statement: NamedStatement) => Promise<unknown>
   readonly connection?: { readonly stream?: { destroy: (error: Error) => void } }
 }
 
@@ -57,6 +53,44 @@ export async function withConnection<Result>(
     if (use.connection !== null) cut(use.connection)
     throw error
   }
+}
+
+/** A statement as the driver takes it: parsed and planned once for each connection. */
+export interface NamedStatement {
+  readonly name: string
+  readonly text: string
+  readonly values: readonly unknown[]
+}
+
+/**
+ * Runs a statement past knex, which has more work with its text than the database: in a transaction on its connection,
+ * otherwise on one of the pool.
+ */
+export async function runNamed<Row>(db: Knex, statement: NamedStatement): Promise<Row[]> {
+  const pool: Pool = db.client
+  const connection = await outsideRequests(() => pool.acquireConnection())
+  try {
+    return await rowsOn(db, connection, statement)
+  } finally {
+    // Nothing, of a transaction.
+    await pool.releaseConnection(connection)
+  }
+}
+
+/** {@link runNamed} for at most `timeoutMs`. @see {@link withConnection} */
+export async function runNamedInTime<Row>(db: Knex, statement: NamedStatement, timeoutMs: number): Promise<Row[]> {
+  return await withConnection(db, timeoutMs, async connection => rowsOn(db, connection, statement))
+}
+
+async function rowsOn<Row>(db: Knex, connection: PoolConnection, statement: NamedStatement): Promise<Row[]> {
+  // Its connection may be somebody else's by now.
+  if (isEndedTransaction(db)) throw new Error('the transaction has ended')
+  const { rows } = (await connection.query(statement)) as { readonly rows: Row[] }
+  return rows
+}
+
+function isEndedTransaction(db: Knex): boolean {
+  return db.isTransaction === true && 'isCompleted' in db && (db as Knex.Transaction).isCompleted()
 }
 
 function cut(connection: PoolConnection): void {

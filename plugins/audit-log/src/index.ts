@@ -1,36 +1,31 @@
 import '@sallyport/security-context/require-node'
 import type { EventEmitter } from 'node:events'
-import {
-  headHook,
-  offerMeasurements,
-  requireRouteDeclaration,
-  type AuditEvent,
-  type AuditSink
-} from '@sallyport/security-context'
+import { headHook, offerMeasurements, requireRouteDeclaration } from '@sallyport/security-context'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
-import type { Knex } from 'knex'
 import { answerInstead } from './answer-instead.ts'
 import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { countHandshakeFailures } from './handshake-failures.ts'
-import { createAuditHealth, type AuditHealth } from './health.ts'
+import { createAuditHealth } from './health.ts'
 import { auditMeasurements } from './measure-audit.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
 import { createRefusalLog, type RefusalLog } from './refusal-log.ts'
 import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createDayKeyExpiry } from './privacy/expire-day-keys.ts'
-import { createRequestAudit, requestRecordContext, type RequestState } from './audit-request.ts'
+import './decorators.ts'
+import { createPruningTask } from './pruning/run-pruning.ts'
+import { createPushTask, warnOfLeftPush } from './push/run-push.ts'
+import { createRequestAudit, requestRecordContext } from './audit-request.ts'
 import { addExportRoute } from './export-route.ts'
 import { addLiveRoute } from './live/live-route.ts'
-import { createTrailFollower, type LiveStep } from './live/live-rows.ts'
+import { createTrailFollower } from './live/live-rows.ts'
 import { processContext, recordWithoutRequest } from './process-record.ts'
 import { addAuditRoute, createTrailReader } from './route.ts'
 import { runWithApp, type LifecycleAction } from './run-with-app.ts'
 import { createAuditSealer, IDLE_SEALER, type AuditSealer } from './audit-sealer.ts'
 import type { SealResult } from './seal-pending.ts'
-import type { AuditPage, AuditQuery } from './query.ts'
 
 export type { TrailCheckpoints, TrailVerification } from './checkpoint/checkpoint-options.ts'
 export { fileAnchor, httpsAnchor, type CheckpointAnchor, type HttpsAnchorOptions } from './checkpoint/anchors.ts'
@@ -39,10 +34,13 @@ export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
 export type { AuditRoute } from './audit-route-options.ts'
-export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
+export type { AuditLogOptions, RefusalCounting, SealerIntervals } from './options.ts'
+export type { RequestAddresses } from './request-addresses.ts'
 export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
+export * from './push/offered-push.ts'
+export type { KeptClass, TrailPruning } from './pruning/pruning-options.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
@@ -54,55 +52,19 @@ export type { LiveTrail } from './live/followed-trail.ts'
 export type { LiveStep } from './live/live-rows.ts'
 export { readLiveEvents, readLiveSteps, type ReceivedEvent } from './live/read-live-events.ts'
 export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from './search/search-trails.ts'
-export { parseAuditQuery, readAudit, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
+export { parseAuditQuery, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
+export { readAudit } from './search/read-audit.ts'
 export { holdsOverSubject, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
 export { pruneAudit, type PruneOptions, type PruneResult, type RetentionClass } from './prune.ts'
 export type { AuditRecord, BuiltRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
+export { auditedEffects, type AuditedEffect, type CommitEffects, type EffectStatement } from './audited-effects.ts'
 export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'
 export * from './privacy/offered-privacy.ts'
 export { resumeTrail, type ResumedTrail, type TrailRestore } from './restore/resume-trail.ts'
 export * as errors from './errors.ts'
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /**
-     * Writes an event of this request in the caller's transaction, so that effect and row are committed together.
-     * `resource` defaults to the route's declared one. Rejects when the row cannot be written; then roll back.
-     */
-    audit: (trx: Knex, event: AuditEvent) => Promise<void>
-    /** What the trail has of this request so far; `null` until something is written. Of this plugin alone. */
-    auditState: RequestState | null
-  }
-  interface FastifyInstance {
-    /** Writes events outside a request. */
-    auditSink: AuditSink
-    /** Writes an event in the given transaction, for a job without a caller. */
-    auditWithin: (trx: Knex, event: AuditEvent) => Promise<void>
-    /**
-     * Writes the rows of a response, for a handler that hijacks its reply: call it with `reply.statusCode` set and
-     * before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
-     */
-    flushAudit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
-    /**
-     * Counts a refusal that no hook sees, such as Fastify's answer to a path that cannot be decoded
-     * (`frameworkErrors`). It neither waits nor throws.
-     */
-    countRefusal: (request: FastifyRequest, reason: string, status: number) => void
-    /** Counts the TLS handshakes that fail at a further listener of this app; those of its own are counted anyway. */
-    countHandshakeFailures: (server: EventEmitter) => void
-    /** Writes the counts and seals everything that is committed now. Rejects when the database fails. */
-    sealAudit: () => Promise<SealResult>
-    /** Seals, and reads a page of this trail. Whoever calls it asks who may read, and records the reading. */
-    readAuditTrail: (query: AuditQuery) => Promise<AuditPage>
-    /** Follows this trail. Whoever calls it asks who may read, and records that; the signal ends it. */
-    followAuditTrail: (query: AuditQuery, signal: AbortSignal) => AsyncGenerator<LiveStep>
-    /** The state of the trail; pass `auditHealth.check` to the readiness of the process. */
-    auditHealth: AuditHealth
-  }
-}
 
 /**
  * A durable, transactional, tamper-evident audit trail. Every route declares `config.audit`; a handler writes what it
@@ -129,6 +91,8 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)
+  const push = createPushTask(options, fastify.log)
+  const pruning = createPruningTask(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -138,6 +102,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   requireRouteDeclaration(fastify, 'audit')
   fastify.decorateRequest('auditState', null)
   fastify.decorateRequest('audit', audit.writeWithin)
+  fastify.decorateRequest('auditWith', audit.writeWith)
   fastify.decorate('auditSink', {
     write: async event => {
       await trail.write([recordWithoutRequest(options, event)], 'changes')
@@ -162,9 +127,10 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   // Of a server without TLS there are none.
   fastify.countHandshakeFailures(fastify.server)
   fastify.decorate('sealAudit', sealAudit)
-  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints })
+  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints, push, pruning })
   fastify.decorate('auditHealth', health)
   offerMeasurements(fastify, auditMeasurements(options, health))
+  warnOfLeftPush(fastify, options)
 
   fastify.addHook('onError', function noteError(request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
@@ -211,7 +177,9 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     trail,
     checkpoints,
     recordLifecycle: options.lifecycle ? recordLifecycle : null,
-    dayKeys
+    dayKeys,
+    push,
+    pruning
   })
 }
 

@@ -1,5 +1,6 @@
+import { countWait, followedRequest } from '@sallyport/security-context'
 import type { Knex } from 'knex'
-import { withConnection } from './connection.ts'
+import { runNamedInTime } from './connection.ts'
 import { RECORD_COLUMNS, rowTexts, type AuditRecord, type RecordColumn } from './record.ts'
 
 const ARRAY_TYPES: Readonly<Record<RecordColumn['stored'], string>> = {
@@ -8,16 +9,10 @@ const ARRAY_TYPES: Readonly<Record<RecordColumn['stored'], string>> = {
   time: 'timestamptz[]',
   json: 'jsonb[]'
 }
-const COLUMN_NAMES = [...RECORD_COLUMNS.map(({ column }) => column), 'content_hash']
-const ARRAYS = RECORD_COLUMNS.map(
-  ({ column, stored }, index) => `$${index + 1}::${column === 'id' ? 'uuid[]' : ARRAY_TYPES[stored]}`
-)
-const ELEMENTS = [...ARRAYS, `$${COLUMN_NAMES.length}::bytea[]`].map(
-  (array, place) => `unnest(${array}) as ${COLUMN_NAMES[place] ?? ''}`
-)
-const INSERT_ROWS = `insert into audit_events (${COLUMN_NAMES.join(', ')})`
-/** In the list of what is selected: in the list of tables each array would be written into a table of its own first. */
-const GIVEN_ROWS = `select ${ELEMENTS.join(', ')}`
+/** The columns that a row is inserted into. */
+export const INSERTED_COLUMNS: readonly string[] = [...RECORD_COLUMNS.map(({ column }) => column), 'content_hash']
+const INSERT_ROWS = `insert into audit_events (${INSERTED_COLUMNS.join(', ')})`
+const GIVEN_ROWS = `select ${rowElements(1)}`
 const ALL_ROWS = `${INSERT_ROWS} ${GIVEN_ROWS}`
 const ONCE = 'on conflict (id) do nothing'
 
@@ -29,7 +24,18 @@ const INSERT_AGAIN = {
     where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
 }
 
-const INSERT_WITHIN = { name: 'sallyport-audit-insert-within', text: ALL_ROWS.replaceAll(/\$\d+/g, '?') }
+const INSERT_WITHIN = { name: 'sallyport-audit-insert-within', text: ALL_ROWS }
+
+/**
+ * The columns of rows that a statement has as the arrays of {@link columnTexts}, from this parameter on. They go into
+ * the list of what is selected: in the list of tables PostgreSQL writes each array into a table of its own first.
+ */
+export function rowElements(first: number): string {
+  const types = RECORD_COLUMNS.map(({ column, stored }) => (column === 'id' ? 'uuid[]' : ARRAY_TYPES[stored]))
+  return [...types, 'bytea[]']
+    .map((type, index) => `unnest($${first + index}::${type}) as ${INSERTED_COLUMNS[index] ?? ''}`)
+    .join(', ')
+}
 
 /**
  * Inserts rows by one statement, in a transaction of its own. The statement has one array for each column, so its text
@@ -54,8 +60,9 @@ export async function insertTogetherWithin(
   records: readonly AuditRecord[],
   timeoutMs: number
 ): Promise<void> {
-  const { name, text } = INSERT_WITHIN
-  await trx.raw(text, columnTexts(records)).options({ name }).timeout(timeoutMs)
+  const insert = (): Promise<void> => runInsert(trx, INSERT_WITHIN, records, timeoutMs)
+  const request = followedRequest()
+  await (request === null ? insert() : countWait(request, 'database', insert))
 }
 
 async function runInsert(
@@ -64,14 +71,13 @@ async function runInsert(
   records: readonly AuditRecord[],
   timeoutMs: number
 ): Promise<void> {
-  const values = columnTexts(records)
-  await withConnection(db, timeoutMs, async connection => connection.query({ ...statement, values }))
+  await runNamedInTime(db, { ...statement, values: columnTexts(records) }, timeoutMs)
 }
 
 /** Each column of all rows, as the text of a PostgreSQL array; empty where no row has it, which `unnest` fills up. */
-function columnTexts(records: readonly AuditRecord[]): string[] {
-  const texts = COLUMN_NAMES.map(() => '')
-  const isEmpty = COLUMN_NAMES.map(() => true)
+export function columnTexts(records: readonly AuditRecord[]): string[] {
+  const texts = INSERTED_COLUMNS.map(() => '')
+  const isEmpty = INSERTED_COLUMNS.map(() => true)
   for (const record of records) {
     const { elements, contentHash } = rowTexts(record)
     for (const [place, element] of elements.entries()) {

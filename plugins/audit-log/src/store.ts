@@ -1,5 +1,6 @@
+import { callTogether } from '@sallyport/security-context'
 import type { Knex } from 'knex'
-import { withConnection } from './connection.ts'
+import { runNamedInTime } from './connection.ts'
 import { insertAgain, insertTogether, insertTogetherWithin } from './insert-together.ts'
 import { statementsOf, statementsWithin } from './privacy/key-rows.ts'
 import type { PersonalSealer } from './privacy/seal-personal.ts'
@@ -16,6 +17,11 @@ export interface AuditStore {
   readonly insertAgain?: (records: readonly BuiltRecord[]) => Promise<void>
   /** Keeps rows within the caller's transaction. */
   readonly insertWithin: (trx: Knex, records: readonly BuiltRecord[]) => Promise<void>
+  /**
+   * Rows as they are stored, for a statement of somebody else's that stores them together with their effects. A store
+   * without it takes no such effects.
+   */
+  readonly seal?: (records: readonly BuiltRecord[]) => Promise<readonly AuditRecord[]>
   /** Which of these rows everybody can see. */
   readonly committed: (ids: readonly string[]) => Promise<ReadonlySet<string>>
 }
@@ -33,7 +39,11 @@ export function databaseStore(db: Knex, timeoutMs: number, { seal }: PersonalSea
     insertWithin: async (trx, records) => {
       await insertTogetherWithin(trx, await seal(records, statementsWithin(trx, timeoutMs)), timeoutMs)
     },
-    committed: ids => committedIds(db, ids, timeoutMs)
+    seal: records => seal(records, own),
+    committed: callTogether(async lists => {
+      const found = await committedIds(db, lists.flat(), timeoutMs)
+      return ids => new Set(ids.filter(id => found.has(id)))
+    })
   }
 }
 
@@ -46,13 +56,13 @@ export async function insertRecords(trx: Knex, records: readonly AuditRecord[], 
   await trx('audit_events').insert(records.map(toRow)).timeout(timeoutMs)
 }
 
+/** Named, so that a connection parses and plans it once. */
+const COMMITTED = { name: 'sallyport-audit-committed', text: 'select id from audit_events where id = any($1::uuid[])' }
+
 /** Which of these rows are committed: other connections can see them. */
 export async function committedIds(db: Knex, ids: readonly string[], timeoutMs: number): Promise<Set<string>> {
-  const rows = await withConnection(db, timeoutMs, async connection => {
-    const found: { id: string }[] = await db('audit_events').connection(connection).select('id').whereIn('id', ids)
-    return found
-  })
-  return new Set(rows.map(row => row.id))
+  const rows = await runNamedInTime<{ readonly id: string }>(db, { ...COMMITTED, values: [[...ids]] }, timeoutMs)
+  return new Set(rows.map(({ id }) => id))
 }
 
 function toRow(record: AuditRecord): Record<string, string | number | Buffer | null> {

@@ -46,6 +46,7 @@ export type {
 export type { KnownCaller } from './known-caller.ts'
 export type { AuditEvent, AuditSink } from './audit-event.ts'
 export type { StepUp } from './step-up.ts'
+export { callTogether, type CallTogether } from './call-together.ts'
 export { currentPrincipal, currentRequest, followedRequest, outsideRequests } from './context.ts'
 export { beginWait, countWait, endWait, spentTimesOf, type AwaitedPart } from './spent-times.ts'
 export { routesOfApp, type AppRoute } from './app-routes.ts'

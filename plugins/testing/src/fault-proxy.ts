@@ -30,15 +30,19 @@ export interface FaultProxy {
   /**
    * @param after cuts only the COMMIT of a transaction that has sent this text, so that no other transaction of the
    * process is hit
+   * @param commit the text that is taken for the COMMIT: of a statement that commits by itself, its text or its name
    */
-  set: (mode: FaultMode, after?: string) => void
+  set: (mode: FaultMode, after?: string, commit?: string) => void
   /** From now on connections lead to another server, as after a failover; those that are open stay where they are. */
   pointTo: (url: string) => void
 }
 
+const COMMIT = 'COMMIT'
+
 interface FaultState {
   mode: FaultMode
   marker: string
+  commit: string
   strikes: number
   readonly sockets: Set<Socket>
   /** Sends on what was held. */
@@ -51,7 +55,14 @@ interface FaultState {
  */
 export async function faultProxy(t: TestLifetime, url: string): Promise<FaultProxy> {
   let target = new URL(url)
-  const state: FaultState = { mode: 'pass', marker: '', strikes: 0, sockets: new Set(), held: new Set() }
+  const state: FaultState = {
+    mode: 'pass',
+    marker: '',
+    commit: COMMIT,
+    strikes: 0,
+    sockets: new Set(),
+    held: new Set()
+  }
   const server = createServer(client => {
     accept(state, client, () => connect(Number(target.port), target.hostname))
   })
@@ -69,9 +80,10 @@ export async function faultProxy(t: TestLifetime, url: string): Promise<FaultPro
   return {
     url: through.href,
     strikes: () => state.strikes,
-    set: (mode, after = '') => {
+    set: (mode, after = '', commit = COMMIT) => {
       state.mode = mode
       state.marker = after
+      state.commit = commit
       if (mode === 'stopped') for (const socket of state.sockets) socket.destroy()
       if (mode === 'reset') for (const socket of state.sockets) socket.resetAndDestroy()
       if (mode !== 'hold') for (const release of state.held) release()
@@ -116,8 +128,8 @@ function passOn(state: FaultState, client: Socket, upstream: Socket): void {
     }
     // What was sent before the mode was set is no mark: it may be of any transaction.
     marked = mode.startsWith('cut') && (marked || data.includes(state.marker))
-    const commits = data.includes('COMMIT') && marked
-    if (data.includes('COMMIT')) marked = false
+    const commits = data.includes(state.commit) && marked
+    if (data.includes(COMMIT)) marked = false
     if (commits) {
       state.strikes++
       state.mode = 'pass'

@@ -18,6 +18,7 @@ import knex from 'knex'
 import type { LoadRequest, MeasuredServer } from '../support/types.ts'
 import { AUDIT_TRAIL_SETTINGS } from '../../support/audit-settings.ts'
 import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
+import { databaseCpu } from '../support/database-cpu.ts'
 import { CHAINS, form, INTROSPECTIONS } from './requests.ts'
 
 const CHEAP = { memoryKibibytes: 64, iterations: 1, lanes: 1 }
@@ -71,13 +72,17 @@ const SETTINGS: AuthServerSettings = {
 
 interface OpenStore {
   readonly store: Store
+  readonly databaseCpu?: () => number
   readonly close: () => Promise<void>
 }
 
 /** @param options `store`: `memory` or `postgres` */
 export default async function startSallyport(options: Readonly<Record<string, unknown>>): Promise<MeasuredServer> {
-  const { store, close } =
-    options.store === 'postgres' ? await openPostgres() : { store: memoryStore(), close: async () => {} }
+  const {
+    store,
+    databaseCpu: cpu,
+    close
+  } = options.store === 'postgres' ? await openPostgres() : { store: memoryStore(), close: async () => {} }
   await seedStore(store, FACTS, CHEAP)
   const app = await buildApp(SETTINGS, { store, passwordParameters: CHEAP })
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -92,6 +97,7 @@ export default async function startSallyport(options: Readonly<Record<string, un
   const introspection = { ...form('/oauth2/introspect', client('gateway'), {}), expect: '"active":true' }
   return {
     origin,
+    ...(cpu && { databaseCpu: cpu }),
     requests: {
       'client credentials': [
         form('/oauth2/token', client('machine-client'), { grant_type: 'client_credentials', scope: 'orders:read' })
@@ -127,6 +133,7 @@ async function openPostgres(): Promise<OpenStore> {
   await migrate(db, { appRole: 'postgres', prunerRole: 'postgres' })
   return {
     store: postgresStore(db),
+    databaseCpu: databaseCpu(server.dataDirectory),
     close: async () => {
       await db.destroy()
       await server.stop()

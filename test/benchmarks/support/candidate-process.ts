@@ -1,5 +1,5 @@
-// Child process of a benchmark: starts one candidate, then answers questions about its own CPU time.
-import type { ServerFactory } from './types.ts'
+// Child process of a benchmark: starts one candidate, then answers questions about its CPU time.
+import type { CpuTimes, ServerFactory } from './types.ts'
 
 const [module = '', options = '{}'] = process.argv.slice(2)
 const { default: start } = (await import(module)) as { default: ServerFactory }
@@ -8,7 +8,8 @@ const server = await start(JSON.parse(options) as Record<string, unknown>)
 process.on('message', message => {
   if (message === 'cpu') {
     const { user, system } = process.cpuUsage()
-    process.send?.({ cpuMicros: user + system })
+    const times: CpuTimes = { cpuMicros: user + system, databaseMicros: server.databaseCpu?.() ?? 0 }
+    process.send?.(times)
   }
 })
 process.on('disconnect', () => {

@@ -2,21 +2,38 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { Pool } from 'undici'
 import { machine } from '../../support/machine.ts'
-import type { Benchmark, Candidate, LoadRequest, Operation } from './types.ts'
+import type { Benchmark, Candidate, CpuTimes, LoadRequest, MeasurementOptions, Operation } from './types.ts'
 
 interface Running {
   readonly name: string
   readonly child: ChildProcess
   readonly pool: Pool
+  /** What each chain begins with, by operation. */
+  readonly requests: Readonly<Record<string, readonly LoadRequest[]>>
   /** The next request of each chain, by operation; a chain goes on from round to round. */
-  readonly chains: Readonly<Record<string, LoadRequest[]>>
+  readonly chains: Map<string, LoadRequest[]>
+}
+
+/** What an operation costs a candidate: the median of the rounds. */
+export interface OperationCost {
+  readonly cpuMicrosPerRequest: number
+  /** Of its database; left out where it has none that is measured. */
+  readonly databaseMicrosPerRequest?: number
+  readonly requestsPerSecond: number
+}
+
+/** One round. */
+interface Sample {
+  readonly cpu: number
+  readonly database: number
+  readonly rate: number
 }
 
 /** The result of a benchmark, as `--json` writes it. */
 export interface Report {
   readonly machine: string
   readonly rounds: number
-  readonly candidates: Record<string, Record<string, { cpuMicrosPerRequest: number; requestsPerSecond: number }>>
+  readonly candidates: Record<string, Record<string, OperationCost>>
   readonly goals: Record<string, { value: number; goal: number; better: 'lower' | 'higher' }>
 }
 
@@ -24,17 +41,22 @@ export interface Report {
  * Runs the operations one after another, each for every candidate in interleaved rounds, and compares the CPU time that
  * their processes took per request: of this noisy machine, only the ratios within one run mean anything.
  */
-export async function runBenchmark(benchmark: Benchmark, log: (line: string) => void): Promise<Report> {
+export async function runBenchmark(
+  whole: Benchmark,
+  log: (line: string) => void,
+  options: MeasurementOptions = {}
+): Promise<Report> {
+  const benchmark = narrowed(whole, options)
   const running: Running[] = []
   const awake = stayAwake()
   try {
     for (const candidate of benchmark.candidates) {
-      if (isInstalled(candidate)) running.push(await start(candidate))
+      if (isInstalled(candidate)) running.push(await start(candidate, options))
       else log(`left out: ${candidate.name} (${candidate.needs} is not installed)`)
     }
-    const samples = new Map<string, Array<{ cpu: number; rate: number }>>()
+    const samples = new Map<string, Sample[]>()
     for (const operation of benchmark.operations) {
-      const able = running.filter(({ chains }) => chains[operation.name] !== undefined)
+      const able = running.filter(({ requests }) => requests[operation.name] !== undefined)
       for (const server of able) await measure(server, operation, operation.warmUp)
       for (let round = 0; round < benchmark.rounds; round++) {
         for (const server of rotated(able, round)) {
@@ -59,27 +81,50 @@ export async function runBenchmark(benchmark: Benchmark, log: (line: string) => 
   }
 }
 
-async function start(candidate: Candidate): Promise<Running> {
+/** The candidates and operations that are named, each of them all where none is. */
+function narrowed(benchmark: Benchmark, { only, rounds }: MeasurementOptions): Benchmark {
+  const names = only?.split(';').map(name => name.trim()) ?? []
+  const chosen = <Named extends { readonly name: string }>(list: readonly Named[]): readonly Named[] => {
+    const found = list.filter(({ name }) => names.includes(name))
+    return found.length === 0 ? list : found
+  }
+  return {
+    ...benchmark,
+    candidates: chosen(benchmark.candidates),
+    operations: chosen(benchmark.operations),
+    rounds: rounds ?? benchmark.rounds
+  }
+}
+
+async function start(candidate: Candidate, { profiles }: MeasurementOptions): Promise<Running> {
+  const profiling = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`]
   const child = fork(
     new URL('candidate-process.ts', import.meta.url),
     [candidate.server.href, JSON.stringify(candidate.options ?? {})],
-    { execArgv: ['--conditions=@sallyport/source'] }
+    { execArgv: ['--conditions=@sallyport/source', ...profiling] }
   )
   const [message] = (await Promise.race([
     once(child, 'message'),
     once(child, 'exit').then(([code]) => {
       throw new Error(`${candidate.name} ended with ${String(code)} before it was ready`)
     })
-  ])) as [{ ready: { origin: string; requests: Running['chains'] } }]
+  ])) as [{ ready: { origin: string; requests: Running['requests'] } }]
   const pool = new Pool(message.ready.origin, { connections: 64 })
-  const chains = Object.entries(message.ready.requests).map(
-    async ([operation, requests]) =>
-      [
-        operation,
-        await Promise.all(requests.map(async request => await prepared(candidate.name, pool, request)))
-      ] as const
+  return { name: candidate.name, child, pool, requests: message.ready.requests, chains: new Map() }
+}
+
+/**
+ * The chains of an operation, prepared now: what was prepared when the benchmark began may have expired by now. One
+ * whose requests follow from each other goes on.
+ */
+async function chainsFor({ name, pool, requests, chains }: Running, operation: Operation): Promise<LoadRequest[]> {
+  const known = chains.get(operation.name)
+  if (known?.some(({ chained }) => chained === true) === true) return known
+  const made = await Promise.all(
+    (requests[operation.name] ?? []).map(async request => await prepared(name, pool, request))
   )
-  return { name: candidate.name, child, pool, chains: Object.fromEntries(await Promise.all(chains)) }
+  chains.set(operation.name, made)
+  return made
 }
 
 /**
@@ -111,12 +156,8 @@ function stayAwake(): { readonly stop: () => void } {
   }
 }
 
-async function measure(
-  server: Running,
-  operation: Operation,
-  requests: number
-): Promise<{ cpu: number; rate: number }> {
-  const chains = server.chains[operation.name] ?? []
+async function measure(server: Running, operation: Operation, requests: number): Promise<Sample> {
+  const chains = await chainsFor(server, operation)
   let left = requests
   const before = await cpuOf(server.child)
   const startedAt = process.hrtime.bigint()
@@ -132,7 +173,12 @@ async function measure(
     })
   )
   const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9
-  return { cpu: ((await cpuOf(server.child)) - before) / requests, rate: requests / seconds }
+  const after = await cpuOf(server.child)
+  return {
+    cpu: (after.cpuMicros - before.cpuMicros) / requests,
+    database: (after.databaseMicros - before.databaseMicros) / requests,
+    rate: requests / seconds
+  }
 }
 
 /** Sends one request; returns the next one of its chain. */
@@ -163,39 +209,34 @@ function withParameter(load: LoadRequest, parameter: string, value: string): Loa
   return { ...load, body: form.toString() }
 }
 
-async function cpuOf(child: ChildProcess): Promise<number> {
+async function cpuOf(child: ChildProcess): Promise<CpuTimes> {
   const answer = once(child, 'message')
   child.send('cpu')
-  const [{ cpuMicros }] = (await answer) as [{ cpuMicros: number }]
-  return cpuMicros
+  const [times] = (await answer) as [CpuTimes]
+  return times
 }
 
-function report(
-  benchmark: Benchmark,
-  samples: ReadonlyMap<string, ReadonlyArray<{ cpu: number; rate: number }>>
-): Report {
+function report(benchmark: Benchmark, samples: ReadonlyMap<string, readonly Sample[]>): Report {
   const candidates: Report['candidates'] = {}
   for (const [key, list] of samples) {
     const [name = '', operation = ''] = key.split('|')
+    const database = round(median(list.map(({ database }) => database)))
     candidates[name] = {
       ...candidates[name],
       [operation]: {
         cpuMicrosPerRequest: round(median(list.map(({ cpu }) => cpu))),
+        ...(database > 0 && { databaseMicrosPerRequest: database }),
         requestsPerSecond: round(median(list.map(({ rate }) => rate)))
       }
     }
   }
   const goals: Report['goals'] = {}
-  for (const { name, operation, slower, faster, goal, better } of benchmark.goals) {
-    const over = candidates[slower]?.[operation]
-    const under = candidates[faster]?.[operation]
-    if (over !== undefined && under !== undefined) {
-      goals[name] = {
-        value: Math.round((over.cpuMicrosPerRequest / under.cpuMicrosPerRequest) * 100) / 100,
-        goal,
-        better
-      }
-    }
+  for (const { name, operation, slower, faster, withDatabase = false, goal, better } of benchmark.goals) {
+    const [over, under] = [samples.get(`${slower}|${operation}`), samples.get(`${faster}|${operation}`)]
+    if (over === undefined || under === undefined) continue
+    const cost = (sample?: Sample): number => (sample?.cpu ?? NaN) + (withDatabase ? (sample?.database ?? NaN) : 0)
+    const ratios = over.map((sample, index) => cost(sample) / cost(under[index]))
+    goals[name] = { value: Math.round(median(ratios) * 100) / 100, goal, better }
   }
   return { machine: machine(), rounds: benchmark.rounds, candidates, goals }
 }

@@ -22,8 +22,10 @@ export interface Operation {
 /** A measured ratio and what it should be. */
 export interface Goal {
   readonly name: string
-  /** CPU of `slower` ÷ CPU of `faster` for `operation`, medians over the rounds. */
+  /** CPU of `slower` ÷ CPU of `faster` for `operation`: the median of the ratios of the rounds. */
   readonly operation: string
+  /** Whether the CPU of the candidates' databases counts too. */
+  readonly withDatabase?: boolean
   readonly slower: string
   readonly faster: string
   readonly goal: number
@@ -58,6 +60,15 @@ export interface MeasuredServer {
   /** For each operation: one request per concurrent chain. */
   readonly requests: Readonly<Record<string, readonly LoadRequest[]>>
   readonly close: () => Promise<void>
+  /** CPU time of the database server behind it with all its processes since its start, in µs. */
+  readonly databaseCpu?: () => number
+}
+
+/** CPU time since the start, in µs: the answer of a candidate's process. */
+export interface CpuTimes {
+  readonly cpuMicros: number
+  /** Of its database server; 0 without one. */
+  readonly databaseMicros: number
 }
 
 /** Starts a candidate. */
@@ -79,7 +90,7 @@ export interface MeasurementOptions {
   readonly rounds?: number
   /** Length of each load, in seconds. */
   readonly seconds?: number
-  /** Names of the candidates, separated by semicolons; left out: all. */
+  /** Names of candidates, and of operations, separated by semicolons; left out: all. */
   readonly only?: string
   /** How far a trail grows. */
   readonly rows?: number

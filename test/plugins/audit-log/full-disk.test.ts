@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { CLUSTER_FILE } from '../../support/cluster-file.ts'
 import { openSpill } from '../../../plugins/audit-log/src/outage/spill.ts'
 import { auditDatabase, buildApp } from './support/audited-app.ts'
-import { sampleRecord } from './support/sample-record.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 import { SPILL_KEY } from './support/spill-folder.ts'
 
 const DISK_MEBIBYTES = 4

@@ -2,7 +2,7 @@
 import { searchTrails, type TrailSource } from '@sallyport/audit-log'
 import t from 'tap'
 import type { AuditQuery, SealedRecord } from '@sallyport/audit-log'
-import { sampleRecord } from './support/sample-record.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 
 const NEWEST = { order: 'newest', limit: 3 } as const satisfies AuditQuery
 const LIMIT_MS = 5000

@@ -14,7 +14,7 @@ import {
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openSpill, type Spill, type SpillOptions } from '../../../plugins/audit-log/src/outage/spill.ts'
-import { sampleRecord } from './support/sample-record.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 import { SPILL_KEY, spillFolder } from './support/spill-folder.ts'
 
 const NAMES = ['one', 'two', 'three', 'four', 'five']

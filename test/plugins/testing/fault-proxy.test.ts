@@ -112,6 +112,17 @@ t.test('the marked COMMIT is cut before it or after it, and only once', async t 
   }
 })
 
+t.test('a statement that commits by itself is cut where its text is taken for the COMMIT', async t => {
+  const proxy = await faultProxy(t, await echoServer(t))
+  proxy.set('cut-before-commit', '', 'a statement by itself')
+  const socket = open(t, proxy.url)
+  socket.write('BEGIN; COMMIT')
+  t.match(await next(socket), /COMMIT/)
+  socket.write('a statement by itself')
+  await once(socket, 'close')
+  t.equal(proxy.strikes(), 1)
+})
+
 t.test('pointed elsewhere, it leads new connections there, and open ones stay', async t => {
   const proxy = await faultProxy(t, await echoServer(t, 'old'))
   const socket = open(t, proxy.url)

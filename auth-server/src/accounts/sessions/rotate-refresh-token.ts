@@ -5,7 +5,7 @@ import type { RefreshToken, Session, User, UserSession } from '../../store/recor
 import { hashOfSecret, newSecret } from '../../tokens/secret-token.ts'
 import { endSessions } from './end-sessions.ts'
 import { sealSuccessor, unsealSuccessor } from './sealed-successor.ts'
-import type { SessionContext } from './session-context.ts'
+import type { RotationContext, SessionContext } from './session-context.ts'
 
 /** A session, the refresh token to use from now on, and the scopes that were asked for. */
 export interface RotatedSession extends UserSession {
@@ -35,7 +35,7 @@ type TheftSign = 'successor-was-used' | 'late-repeats-in-two-generations'
  * @see RFC 9700 §4.14.2, RFC 8705 §4, RFC 9449 §5
  */
 export async function rotateRefreshToken(
-  context: SessionContext,
+  context: RotationContext,
   presented: PresentedRefreshToken
 ): Promise<RotatedSession> {
   const { store } = context.server
@@ -51,7 +51,7 @@ export async function rotateRefreshToken(
 
 /** @returns the successor */
 async function rotateStored(
-  context: SessionContext,
+  context: RotationContext,
   presented: PresentedRefreshToken,
   stored: RefreshToken
 ): Promise<string> {
@@ -83,26 +83,25 @@ function refuseUnusable({ server, client, confirmation }: SessionContext, { sess
 }
 
 async function storeSuccessor(
-  { server, audit }: SessionContext,
+  { server, auditWith }: RotationContext,
   { refreshToken, connection }: PresentedRefreshToken,
   { hash, session }: RefreshToken,
   successor: string
 ): Promise<boolean> {
-  const nowMs = server.clock()
-  return await server.store.transaction(async trx => {
-    const won = await trx.sessions.rotate({
-      hash,
-      successorHash: hashOfSecret(successor),
-      successorSealed: sealSuccessor(refreshToken, successor),
-      sessionId: session.id,
-      nowMs,
-      idleExpiresAtMs: Math.min(nowMs + session.idleSeconds * 1000, session.absoluteExpiresAtMs),
-      userAgent: connection.userAgent ?? null,
-      sourceAddress: connection.sourceAddress ?? null
-    })
-    if (won) await audit(trx, { action: 'session.refresh', outcome: 'success', ...partiesIn(session) })
-    return won
-  })
+  const { store, clock } = server
+  const nowMs = clock()
+  const rotation = {
+    hash,
+    successorHash: hashOfSecret(successor),
+    successorSealed: sealSuccessor(refreshToken, successor),
+    sessionId: session.id,
+    nowMs,
+    idleExpiresAtMs: Math.min(nowMs + session.idleSeconds * 1000, session.absoluteExpiresAtMs),
+    userAgent: connection.userAgent ?? null,
+    sourceAddress: connection.sourceAddress ?? null
+  }
+  const event = { action: 'session.refresh', outcome: 'success', ...partiesIn(session) } as const
+  return await auditWith(store, event, row => store.sessions.rotate(rotation, row))
 }
 
 /** The successor that an earlier use has made, unless this use says that the token is in two hands. */

@@ -1,5 +1,5 @@
 import type { Confirmation } from '../../store/confirmation.ts'
-import type { WriteAudit } from '../../store/contract.ts'
+import type { WriteAudit, WriteAuditWith } from '../../store/contract.ts'
 import type { Client } from '../../store/records.ts'
 import type { AccountParts } from '../account-parts.ts'
 
@@ -10,4 +10,9 @@ export interface SessionContext {
   /** The keys that the client has proven to hold; `null`: none. */
   readonly confirmation: Confirmation | null
   readonly audit: WriteAudit
+}
+
+/** A client's request that continues one. */
+export interface RotationContext extends SessionContext {
+  readonly auditWith: WriteAuditWith
 }

@@ -5,7 +5,7 @@ import { clientCertificateOf } from '../../protocol/client-authentication/client
 import { answerTokenRequest } from '../../protocol/token-endpoint/answer-token-request.ts'
 import { shortUserAgent } from '../../protocol/token-endpoint/end-user-connection.ts'
 import { formOf, type FormRoute } from '../oauth-context.ts'
-import { auditWriterFor } from '../audit-writer.ts'
+import { auditWriterFor, effectAuditorFor } from '../audit-writer.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -32,6 +32,7 @@ export function tokenRoute(fastify: FastifyInstance, server: AuthorizationServer
           ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
         },
         audit: auditWriterFor(request),
+        auditWith: effectAuditorFor(request),
         noteEndUser: address => {
           request.endUserAddress = address
         }

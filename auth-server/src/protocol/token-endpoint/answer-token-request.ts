@@ -2,7 +2,7 @@ import type { DpopProof } from '@sallyport/authentication'
 import type { EndUserConnection } from '@sallyport/security-context'
 import { OAuthError, refusalsAbout } from '../../oauth-error.ts'
 import type { Form } from '../../parse-form.ts'
-import type { WriteAudit } from '../../store/contract.ts'
+import type { WriteAudit, WriteAuditWith } from '../../store/contract.ts'
 import { isGrantType } from '../../store/grant-types.ts'
 import type { Client } from '../../store/records.ts'
 import type { AuthorizationServer } from '../authorization-server.ts'
@@ -18,6 +18,7 @@ export interface TokenRequest extends ClientRequest {
   readonly dpop: string | readonly string[] | undefined
   readonly connection: EndUserConnection
   readonly audit: WriteAudit
+  readonly auditWith: WriteAuditWith
   /** Called with the end user's address when a trusted client reports one. */
   readonly noteEndUser: (sourceAddress: string) => void
 }
@@ -42,13 +43,13 @@ async function runGrant(
   request: TokenRequest,
   proof: DpopProof | null
 ): Promise<TokenResponse> {
-  const { form, connection, audit, noteEndUser } = request
+  const { form, connection, audit, auditWith, noteEndUser } = request
   const { client } = authenticated
   if (proof !== null) await server.dpop.useUp(proof)
   const confirmation = tokenBinding(authenticated, request.certificate, proof)
   const grant = grantFor(client, requireParameter(form, 'grant_type'))
   const parameters = pickParameters(form, grant.parameters)
-  return await grant.handle({ server, client, parameters, connection, confirmation, audit, noteEndUser })
+  return await grant.handle({ server, client, parameters, connection, confirmation, audit, auditWith, noteEndUser })
 }
 
 function grantFor(client: Client, grantType: string): Grant {

@@ -2,6 +2,7 @@ import type { EndUserConnection } from '@sallyport/security-context'
 import { invalidRequest } from '../../oauth-error.ts'
 import type { Form } from '../../parse-form.ts'
 import type { Confirmation } from '../../store/confirmation.ts'
+import type { WriteAuditWith } from '../../store/contract.ts'
 import { tokenTypeOf, type TokenType } from '../../tokens/access-token-claims.ts'
 import type { IssuedAccessToken } from '../../tokens/issue-access-token.ts'
 import type { ClientContext } from '../client-context.ts'
@@ -14,6 +15,7 @@ export interface GrantContext extends ClientContext {
   readonly connection: EndUserConnection
   /** The keys that the client has proven to hold: its access tokens are bound to them. `null`: bearer tokens. */
   readonly confirmation: Confirmation | null
+  readonly auditWith: WriteAuditWith
   /** Called with the end user's address when a trusted client reports one. */
   readonly noteEndUser: (sourceAddress: string) => void
 }

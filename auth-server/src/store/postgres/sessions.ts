@@ -1,7 +1,8 @@
 import type { Knex } from 'knex'
-import type { Rotation, SessionSelector, SessionFamilyStore } from '../contract.ts'
+import type { SessionSelector, SessionFamilyStore } from '../contract.ts'
 import type { RefreshToken, UserSession } from '../records.ts'
 import { groupReads } from './group-reads.ts'
+import { rotationsOn } from './rotations.ts'
 import { sessionOf, sessionRowOf, type SessionRow } from './session-rows.ts'
 import { millisecondsOrNull, timeOf } from './time.ts'
 import { USER_COLUMNS, userOf, type UserRow } from './users.ts'
@@ -23,22 +24,6 @@ const BY_REFRESH_TOKEN = `select sessions.*, ${USER_COLUMNS}, token.hash, token.
   join users on users.id = sessions.user_id
   left join refresh_tokens successor on successor.hash = token.successor_hash
   where token.hash = any(?)`
-
-// The update waits for a concurrent one of the same row and then looks again: the second finds a successor and changes
-// nothing.
-const ROTATE = `with rotated as (
-    update refresh_tokens set successor_hash = :successorHash, successor_sealed = :successorSealed, used_at = :now
-    where hash = :hash and successor_hash is null
-      and exists (select 1 from sessions where sessions.id = refresh_tokens.session_id and sessions.ended_at is null)
-    returning session_id
-  ), successor as (
-    insert into refresh_tokens (hash, session_id, predecessor_hash, created_at) select cast(:successorHash as bytea), session_id, cast(:hash as bytea), cast(:now as timestamptz) from rotated
-  ), used as (
-    update sessions set last_used_at = :now, idle_expires_at = :idleExpiresAt,
-      user_agent = coalesce(cast(:userAgent as text), user_agent), source_address = coalesce(cast(:sourceAddress as text), source_address)
-    where id in (select session_id from rotated)
-  )
-  select session_id from rotated`
 
 // Of concurrent notes for a token and for its predecessor the second waits and then sees the first.
 const NOTE_LATE_REPEAT = `update sessions set late_repeat_hash = token.hash from refresh_tokens token
@@ -70,10 +55,7 @@ export function sessionStore(db: Knex): SessionFamilyStore {
         .with('created', db('sessions').insert(sessionRowOf(session)))
         .insert({ hash: refreshTokenHash, session_id: session.id, created_at: timeOf(session.createdAtMs) })
     },
-    rotate: async rotation => {
-      const { rows } = await db.raw<{ rows: unknown[] }>(ROTATE, rotationBindings(rotation))
-      return rows.length === 1
-    },
+    rotate: rotationsOn(db),
     noteLateRepeat: async hash => {
       const { rowCount } = await db.raw<{ rowCount: number }>(NOTE_LATE_REPEAT, { hash })
       return rowCount === 1
@@ -134,18 +116,6 @@ function refreshTokenOf(row: SessionRow & UserRow & RefreshTokenRow): RefreshTok
     successorSealed: row.successor_sealed,
     usedAtMs: millisecondsOrNull(row.used_at),
     successorUsedAtMs: millisecondsOrNull(row.successor_used_at)
-  }
-}
-
-function rotationBindings(rotation: Rotation): Record<string, string | Buffer | Date | null> {
-  return {
-    hash: rotation.hash,
-    successorHash: rotation.successorHash,
-    successorSealed: rotation.successorSealed,
-    now: timeOf(rotation.nowMs),
-    idleExpiresAt: timeOf(rotation.idleExpiresAtMs),
-    userAgent: rotation.userAgent,
-    sourceAddress: rotation.sourceAddress
   }
 }
 

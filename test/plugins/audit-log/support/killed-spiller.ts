@@ -3,7 +3,7 @@
 import fs from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
-import { sampleRecord } from './sample-record.ts'
+import { sampleRecord } from '../../../support/sample-record.ts'
 
 const [, , folder = '', keyText = '', step = '', place = ''] = process.argv
 const STEP_AT = Number(place)

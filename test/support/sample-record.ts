@@ -1,7 +1,7 @@
 import type { AuditRecord } from '@sallyport/audit-log'
-import { buildRecord } from '../../../../plugins/audit-log/src/build-record.ts'
-import { fieldClasses } from '../../../../plugins/audit-log/src/privacy/field-class.ts'
-import { createJoinHash } from '../../../../plugins/audit-log/src/privacy/join-hash.ts'
+import { buildRecord } from '../../plugins/audit-log/src/build-record.ts'
+import { fieldClasses } from '../../plugins/audit-log/src/privacy/field-class.ts'
+import { createJoinHash } from '../../plugins/audit-log/src/privacy/join-hash.ts'
 
 /** A row as the plugin makes it. */
 export function sampleRecord(action: string): AuditRecord {
