@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { insertRecords } from '../../../plugins/audit-log/src/store.ts'
 import { verifyExport } from '../../../plugins/audit-log/src/verify-export.ts'
-import { sampleRecord } from './support/sample-record.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 import { auditDatabase, buildApp, rowsOf, type AuditDatabase } from './support/audited-app.ts'
 
 const SEED = randomBytes(32)
