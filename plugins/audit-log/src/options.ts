@@ -19,15 +19,15 @@ import type { RecordedVersions, RecordRules } from './build-record.ts'
 import { fieldClasses } from './privacy/field-class.ts'
 import { createJoinHash } from './privacy/join-hash.ts'
 import { auditRoute, type AuditRoute } from './audit-route-options.ts'
+import { openAuditStore } from './open-audit-store.ts'
 import { trailPrivacy, type TrailPrivacy } from './privacy/privacy-options.ts'
-import { createPersonalSealer } from './privacy/seal-personal.ts'
 import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
 import { trailPruning, type TrailPruning } from './pruning/pruning-options.ts'
 import { trailPush, type TrailPush } from './push/push-options.ts'
 import { ownAddresses, type RequestAddresses } from './request-addresses.ts'
 import { storeMistakes } from './store-mistakes.ts'
-import { databaseStore, type AuditStore } from './store.ts'
+import type { AuditStore } from './store.ts'
 
 /** Rhythm of the sealer. */
 export interface SealerIntervals {
@@ -248,18 +248,7 @@ export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions
   const { db: givenDb, privacy, redact } = read
   const options = { ...read, ...(givenDb !== undefined && { db: poolAsItIs(givenDb) }) }
   const rules = { classify: fieldClasses(privacy.fields, redact), joinHash: createJoinHash(privacy.joinKeys) }
-  return Object.freeze({ ...options, ...rules, givenDb, store: auditStoreFor(options, rules) })
-}
-
-function auditStoreFor(options: ReadOptions<typeof auditLogOptions>, { joinHash }: RecordRules): AuditStore {
-  const { db, store, writeTimeoutMs, privacy, monotonicClock, ownIssuer } = options
-  if (store !== undefined) return store
-  if (db === undefined) throw new AuditOptionsError('db is missing')
-  const { keys, dayKeysKeptMs, cacheMs, maxCachedKeys } = privacy
-  const ring = keys.map(({ id, key }) => ({ id, key: Buffer.from(key) }))
-  const keyOptions = { ring, dayKeysKeptMs, cacheMs, maxCachedKeys, monotonicClock }
-  const sealer = createPersonalSealer({ ...keyOptions, joinHash, ownIssuer })
-  return databaseStore(db, writeTimeoutMs, sealer)
+  return Object.freeze({ ...options, ...rules, givenDb, store: openAuditStore(options, rules.joinHash) })
 }
 
 function isPool(value: unknown): boolean {
