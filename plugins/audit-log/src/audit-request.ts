@@ -69,7 +69,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
     // On the pool itself there is no transaction to be part of, so the row can share one.
     const written =
-      trx === options.db
+      trx === options.db || trx === options.givenDb
         ? withDeadline(writeTogether([built]), options.writeTimeoutMs)
         : options.store.insertWithin(trx, [built])
     await written.catch(refuseUnavailable)

@@ -93,6 +93,18 @@ function isEndedTransaction(db: Knex): boolean {
   return db.isTransaction === true && 'isCompleted' in db && (db as Knex.Transaction).isCompleted()
 }
 
+/**
+ * The same pool, without what an app does to the names and results of its own queries: here columns are read as the
+ * tables have them. A transaction is given back as it is.
+ */
+export function poolAsItIs(db: Knex): Knex {
+  const { postProcessResponse, wrapIdentifier }: Knex.Config = db.client.config
+  if (db.isTransaction === true || (postProcessResponse === undefined && wrapIdentifier === undefined)) return db
+  const plain = db.withUserParams({ ...db.userParams })
+  Object.assign(plain.client.config, { postProcessResponse: undefined, wrapIdentifier: undefined })
+  return plain
+}
+
 function cut(connection: PoolConnection): void {
   const reason = new Error('the database gave no answer in time')
   connection.__knex__disposed = reason
