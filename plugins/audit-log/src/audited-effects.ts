@@ -1,7 +1,8 @@
 import type { Knex } from 'knex'
 import { runNamed } from './connection.ts'
-import { columnTexts, INSERTED_COLUMNS, rowArrays } from './insert-together.ts'
-import type { AuditRecord } from './record.ts'
+import { columnTexts, givenElements, INSERTED_COLUMNS } from './insert-together.ts'
+import type { AuditRecord, BuiltRecord } from './record.ts'
+import type { AuditStore } from './store.ts'
 
 /** An effect, and the row that is committed with it; `null` where there is no trail. */
 export interface AuditedEffect<Effect> {
@@ -56,9 +57,16 @@ function statementText({ columns, effects }: EffectStatement<never>): string {
     select * from unnest(${arrays.join(', ')}) with ordinality as asked (${names.join(', ')}, place)
   ), ${effects}, audited as (
     insert into audit_events (${inserted})
-    select ${inserted} from unnest($${names.length + 1}::bigint[], ${rowArrays(names.length + 2)})
-      as added (place_of_effect, ${inserted})
+    select ${inserted}
+    from (select unnest($${names.length + 1}::bigint[]) as place_of_effect, ${givenElements(names.length + 2)}) as added
     where place_of_effect in (select place from effected)
   )
   select place from effected`
+}
+
+/** The row of an effect as it is stored. Rejects where the store of the trail takes no such rows. */
+export async function sealedForEffect({ seal }: AuditStore, built: BuiltRecord): Promise<AuditRecord> {
+  const [record] = (await seal?.([built])) ?? []
+  if (record === undefined) throw new Error('the store of this trail takes no rows that are written with effects')
+  return record
 }

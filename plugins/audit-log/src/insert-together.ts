@@ -1,4 +1,3 @@
-import { countWait, followedRequest } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import { runNamedInTime } from './connection.ts'
 import { RECORD_COLUMNS, rowTexts, type AuditRecord, type RecordColumn } from './record.ts'
@@ -11,23 +10,31 @@ const ARRAY_TYPES: Readonly<Record<RecordColumn['stored'], string>> = {
 }
 /** The columns that a row is inserted into. */
 export const INSERTED_COLUMNS: readonly string[] = [...RECORD_COLUMNS.map(({ column }) => column), 'content_hash']
-const ALL_ROWS = `insert into audit_events (${INSERTED_COLUMNS.join(', ')})
-  select * from unnest(${rowArrays(1)}) as added (${INSERTED_COLUMNS.join(', ')})`
+const INSERT_ROWS = `insert into audit_events (${INSERTED_COLUMNS.join(', ')})`
+const GIVEN_ROWS = `select ${givenElements(1)}`
+const ALL_ROWS = `${INSERT_ROWS} ${GIVEN_ROWS}`
 const ONCE = 'on conflict (id) do nothing'
 
 /** Named, so that a connection parses and plans each of them once. */
 const INSERT_TOGETHER = { name: 'sallyport-audit-insert', text: ALL_ROWS }
 const INSERT_AGAIN = {
   name: 'sallyport-audit-insert-again',
-  text: `${ALL_ROWS} where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
+  text: `${INSERT_ROWS} select * from (${GIVEN_ROWS}) as added
+    where not exists (select from audit_seals where event_id = added.id) ${ONCE}`
 }
 
 const INSERT_WITHIN = { name: 'sallyport-audit-insert-within', text: ALL_ROWS }
 
-/** The parameters of a statement that has rows as the arrays of {@link columnTexts}, from this one on. */
-export function rowArrays(first: number): string {
+/**
+ * The columns of rows that a statement is given as the arrays of {@link columnTexts}, for the list of what is selected:
+ * in the list of tables each array would be written into a table of its own first.
+ * @param first parameter
+ */
+export function givenElements(first: number): string {
   const types = RECORD_COLUMNS.map(({ column, stored }) => (column === 'id' ? 'uuid[]' : ARRAY_TYPES[stored]))
-  return [...types, 'bytea[]'].map((type, index) => `$${first + index}::${type}`).join(', ')
+  return [...types, 'bytea[]']
+    .map((type, place) => `unnest($${first + place}::${type}) as ${INSERTED_COLUMNS[place] ?? ''}`)
+    .join(', ')
 }
 
 /**
@@ -53,9 +60,7 @@ export async function insertTogetherWithin(
   records: readonly AuditRecord[],
   timeoutMs: number
 ): Promise<void> {
-  const insert = (): Promise<void> => runInsert(trx, INSERT_WITHIN, records, timeoutMs)
-  const request = followedRequest()
-  await (request === null ? insert() : countWait(request, 'database', insert))
+  await runInsert(trx, INSERT_WITHIN, records, timeoutMs)
 }
 
 async function runInsert(
