@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import { runNamed, type NamedStatement } from './connection.ts'
-import { columnTexts, givenElements, givenValues, INSERTED_COLUMNS } from './insert-together.ts'
+import { columnTexts, givenValues, INSERTED_COLUMNS, rowElements } from './insert-together.ts'
 import { rowValues, type AuditRecord, type BuiltRecord } from './record.ts'
 import type { AuditStore } from './store.ts'
 
@@ -70,7 +70,7 @@ function textForMany({ columns, effects }: EffectStatement<never>): string {
   ), ${effects}, audited as (
     insert into audit_events (${INSERTED})
     select ${INSERTED}
-    from (select unnest($${names.length + 1}::bigint[]) as place_of_effect, ${givenElements(names.length + 2)}) as added
+    from (select unnest($${names.length + 1}::bigint[]) as place_of_effect, ${rowElements(names.length + 2)}) as added
     where place_of_effect in (select place from effected)
   )
   select place from effected`

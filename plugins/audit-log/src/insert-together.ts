@@ -11,7 +11,7 @@ const ARRAY_TYPES = COLUMN_TYPES.map(type => `${type}[]`)
 /** The columns that a row is inserted into. */
 export const INSERTED_COLUMNS: readonly string[] = [...RECORD_COLUMNS.map(({ column }) => column), 'content_hash']
 const INSERT_ROWS = `insert into audit_events (${INSERTED_COLUMNS.join(', ')})`
-const GIVEN_ROWS = `select ${givenElements(1)}`
+const GIVEN_ROWS = `select ${rowElements(1)}`
 const ALL_ROWS = `${INSERT_ROWS} ${GIVEN_ROWS}`
 const ONCE = 'on conflict (id) do nothing'
 
@@ -32,7 +32,7 @@ const INSERT_ONE_WITHIN = { name: 'sallyport-audit-insert-one', text: `${INSERT_
  * in the list of tables each array would be written into a table of its own first.
  * @param first parameter
  */
-export function givenElements(first: number): string {
+export function rowElements(first: number): string {
   return INSERTED_COLUMNS.map((name, place) => `unnest($${first + place}::${ARRAY_TYPES[place]}) as ${name}`).join(', ')
 }
 

@@ -74,7 +74,9 @@ t.test('the migrations have fixed names and can be taken back', async t => {
     '0007-audit-checkpoints',
     '0008-audit-record-version-3',
     '0009-audit-holds',
-    '0011-audit-rare-indexes'
+    '0011-audit-rare-indexes',
+    '0012-audit-ordered-indexes',
+    '0013-audit-spans'
   ])
   await superuser.migrate.rollback({ migrationSource: source, tableName }, true)
   t.equal(await superuser.schema.hasTable('audit_events'), false)

@@ -52,7 +52,7 @@ export async function findOrders(
   return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: ORDER_COLUMNS }), NEWEST_ORDERS, page)
 }
 
-/** Moves an order on, with its audit row, if it is still in one of the states; `false` when somebody else was faster. */
+/** Moves an order on with its audit row, if it is still in one of the states; `false`: somebody else was faster. */
 export async function changeState(db: Knex, change: StateChange, row: AuditRecord): Promise<boolean> {
   return (await changeStates(db, [{ effect: change, row }])).has(0)
 }
