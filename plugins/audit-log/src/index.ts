@@ -16,6 +16,8 @@ import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createDayKeyExpiry } from './privacy/expire-day-keys.ts'
 import './decorators.ts'
+import { createPruningTask } from './pruning/run-pruning.ts'
+import { createPushTask, warnOfLeftPush } from './push/run-push.ts'
 import { createRequestAudit, requestRecordContext } from './audit-request.ts'
 import { addExportRoute } from './export-route.ts'
 import { addLiveRoute } from './live/live-route.ts'
@@ -33,10 +35,13 @@ export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
 export type { AuditRoute } from './audit-route-options.ts'
-export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
+export type { AuditLogOptions, RefusalCounting, SealerIntervals } from './options.ts'
+export type { RequestAddresses } from './request-addresses.ts'
 export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
+export * from './push/offered-push.ts'
+export type { KeptClass, TrailPruning } from './pruning/pruning-options.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
@@ -87,6 +92,8 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)
+  const push = createPushTask(options, fastify.log)
+  const pruning = createPruningTask(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -124,9 +131,10 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   // Of a server without TLS there are none.
   fastify.countHandshakeFailures(fastify.server)
   fastify.decorate('sealAudit', sealAudit)
-  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints })
+  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints, push, pruning })
   fastify.decorate('auditHealth', health)
   offerMeasurements(fastify, auditMeasurements(options, health))
+  warnOfLeftPush(fastify, options)
 
   fastify.addHook('onError', function noteError(request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
@@ -173,7 +181,9 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     trail,
     checkpoints,
     recordLifecycle: options.lifecycle ? recordLifecycle : null,
-    dayKeys
+    dayKeys,
+    push,
+    pruning
   })
 }
 

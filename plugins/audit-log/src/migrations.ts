@@ -7,6 +7,7 @@ import { addAskedByIndexes, addOrderedIndexes, addRareIndexes } from './migrate-
 import { addPersonKeys, dropPersonKeys, VERSION_3_COLUMNS } from './migrate-privacy.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
 import { addSpans } from './search/migrate-spans.ts'
+import { addPushes, dropPushes } from './push/migrate-push.ts'
 
 /**
  * The audit tables and their grants, as a knex migration source with fixed names, to be run by their owner:
@@ -26,7 +27,8 @@ export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migrati
     '0009-audit-holds': { up: db => addHolds(db, roles), down: dropHolds },
     '0011-audit-rare-indexes': addRareIndexes,
     '0012-audit-ordered-indexes': addOrderedIndexes,
-    '0013-audit-spans': addSpans(roles)
+    '0013-audit-spans': addSpans(roles),
+    '0015-audit-push': { up: db => addPushes(db, roles), down: dropPushes }
   })
 }
 

@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import { insertTogetherWithin } from './insert-together.ts'
 import { prunableBatch, type RetentionEnds } from './prunable-rows.ts'
 import { PRUNE_ACTION, pruneDetail, pruningRecord, type PrunedRange } from './pruning-mark.ts'
+import { pushedThrough } from './push/push-cursor.ts'
 import { CURRENT_VERSION } from './record.ts'
 import { firstSealedFrom, setPlannerForRows } from './search/read-audit.ts'
 import type { Rows } from './seal-pending.ts'
@@ -41,7 +42,8 @@ export interface PruneOptions {
  * Removes the sealed rows that are old by the retention of their class. For each range without a hole a mark says which
  * rows it had, and a row of the trail says the same, so that nobody can change the mark later. The seals and their
  * content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be proved. Rows
- * about pruning stay too, and so do rows under a legal hold: after its release the next pruning takes them. For each
+ * about pruning stay too, and so do rows under a legal hold, or that are to be pushed and were not: the next pruning
+ * after that takes them. For each
  * class it stops at the first row that is too young for it, however old the rows after it claim to be. A row that is
  * already missing is in no range: no mark covers it. There are never more marks than rows that are kept between them,
  * and one for each batch.
@@ -66,16 +68,19 @@ export async function pruneAudit(
   return { removed, throughSequence: Math.max(last, removed === 0 ? 0 : ends.others, ends.pruned) }
 }
 
-/** Up to which sequences rows are old, by class; and were pruned before. */
+/** Up to which sequences rows are old, by class, and nobody waits for them; and up to which rows were pruned before. */
 async function retentionEnds(
   trx: Knex.Transaction,
   before: Date,
   classes: readonly RetentionClass[]
 ): Promise<RetentionEnds & { readonly pruned: number }> {
   await setPlannerForRows(trx)
+  const pushed = await pushedThrough(trx)
   const own = []
-  for (const { actions, before: end } of classes) own.push({ actions, through: await oldThrough(trx, end) })
-  const others = await oldThrough(trx, before)
+  for (const { actions, before: end } of classes) {
+    own.push({ actions, through: Math.min(pushed, await oldThrough(trx, end)) })
+  }
+  const others = Math.min(pushed, await oldThrough(trx, before))
   const { rows } = await trx.raw<Rows<{ pruned: string }>>(
     'select coalesce(max(through_sequence), 0) as pruned from audit_prunings'
   )

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { isLoopback } from '@sallyport/security-context/mechanics'
-import knex, { type Knex } from 'knex'
+import type { Knex } from 'knex'
+import { openTrailPool, trailUrlMistake } from '../trail-pool.ts'
 import { AuditUsageError } from './audit-terminal.ts'
 
 /** What is read of `process.env`. */
@@ -13,23 +13,10 @@ export type CommandEnvironment = Readonly<Record<string, string | undefined>>
  */
 export function openTrail(environment: CommandEnvironment): Knex {
   const url = databaseUrl(environment)
-  if (!URL.canParse(url)) throw new AuditUsageError('DATABASE_URL is not a URL')
-  const { hostname, searchParams } = new URL(url)
-  const isLocal = hostname === '' || isLoopback(hostname)
-  if (!isLocal && searchParams.get('sslmode') !== 'verify-full') {
-    throw new AuditUsageError('DATABASE_URL reaches another host without verified TLS: give sslmode=verify-full')
-  }
-  return knex({
-    client: 'pg',
-    connection: { connectionString: url, connectionTimeoutMillis: 10_000 },
-    pool: POOL,
-    log: SILENT
-  })
+  const mistake = trailUrlMistake(url)
+  if (mistake !== null) throw new AuditUsageError(`DATABASE_URL ${mistake}`)
+  return openTrailPool(url)
 }
-
-const POOL = { min: 0, max: 2 }
-/** What fails is said once, by the command. */
-const SILENT = { warn: () => {}, error: () => {}, debug: () => {}, deprecate: () => {} }
 
 function databaseUrl({ DATABASE_URL: url, DATABASE_URL_FILE: file }: CommandEnvironment): string {
   if (url !== undefined) return url

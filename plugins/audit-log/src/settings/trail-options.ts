@@ -9,13 +9,18 @@ import type { AuditLogOptions } from '../options.ts'
 import type { OutageModes } from '../outage/outage-options.ts'
 import { parseJoinKeys } from '../privacy/join-hash.ts'
 import type { TrailPrivacy } from '../privacy/privacy-options.ts'
+import { pruningFrom, pruningMistakes } from './pruning-settings.ts'
+import { pushFrom, pushMistakes } from './push-settings.ts'
 import type { AuditTrailSettings, ProcessTrailSettings } from './trail-settings.ts'
 
+type TrailOptionName = 'outage' | 'checkpoints' | 'privacy' | 'push' | 'pruning'
+
 /** The options that follow from the settings of a process. */
-export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints' | 'privacy'>>
+export type TrailOptions = Required<Pick<AuditLogOptions, TrailOptionName>>
 
 /**
- * The options `outage`, `checkpoints` and `privacy` of a process, to be spread into those of the plugin.
+ * The options `outage`, `checkpoints`, `privacy`, `push` and `pruning` of a process, to be spread into those of the
+ * plugin.
  * @param process names the trail where the settings do not
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
@@ -25,7 +30,9 @@ export function auditTrailOptions(settings: ProcessTrailSettings, process: strin
   return {
     outage: outageFrom(settings),
     checkpoints: checkpointsFrom(settings, process),
-    privacy: privacyFrom(settings)
+    privacy: privacyFrom(settings),
+    push: pushFrom(settings, process),
+    pruning: pruningFrom(settings)
   }
 }
 
@@ -56,7 +63,9 @@ export function auditTrailMistakes(settings: ProcessTrailSettings): string[] {
     ...(settings.auditVerifierReadiness && settings.auditVerifierIntervalMs === 0
       ? ['auditVerifierReadiness: nothing is verified with auditVerifierIntervalMs 0']
       : []),
-    ...(unreadable.length > 0 ? [`auditFormerCheckpointKeys: ${unreadable.length} are no text of a verifier`] : [])
+    ...(unreadable.length > 0 ? [`auditFormerCheckpointKeys: ${unreadable.length} are no text of a verifier`] : []),
+    ...pushMistakes(settings),
+    ...pruningMistakes(settings)
   ]
 }
 
