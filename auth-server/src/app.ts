@@ -49,7 +49,7 @@ import { allowedApplicationRoutes } from './http/routes/allowed-applications.ts'
 import { ownPasswordRoutes } from './http/routes/own-password.ts'
 import { ownSessionRoutes } from './http/routes/own-sessions.ts'
 import { statusListRoute } from './http/routes/published-status-list.ts'
-import { tokenRoute } from './http/routes/token.ts'
+import { addressesAtTokenEndpoint, tokenRoute } from './http/routes/token.ts'
 import { userInfoRoute } from './http/routes/userinfo.ts'
 import type { AuthServerSettings } from './settings.ts'
 
@@ -137,11 +137,11 @@ export async function buildApp(
     clock: server.clock
   })
   await fastify.register(authorization, {})
-  fastify.decorateRequest('endUserAddress', null)
+  fastify.decorateRequest('endUser', null)
   if (connection !== null) {
     await fastify.register(auditLog, {
       db: connection,
-      addresses: ({ endUserAddress, ip, raw }) => ({ source: endUserAddress ?? ip, peer: raw.socket.remoteAddress }),
+      addresses: addressesAtTokenEndpoint,
       process: OWN_AUDIENCE,
       route: { path: `${prefix}/audit`, access: AUDIT_ACCESS, personalAccess: PERSONAL_AUDIT_ACCESS },
       lifecycle: settings.nodeEnv !== 'test',

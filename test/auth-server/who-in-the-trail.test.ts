@@ -201,6 +201,45 @@ t.test(
   }
 )
 
+t.test("the program of a row is the end user's too, and never what a client says that is not believed", async t => {
+  const { app, db } = await startServer(t)
+  const told = (program: string) => ({ source_address: '192.0.2.60', user_agent: program })
+  const session = (await login(app, 'customer1', told('Browser/1'))).body
+  await token(app, 'gateway', {
+    grant_type: 'password',
+    username: 'customer1',
+    password: 'wrong',
+    ...told('Browser/2')
+  })
+  await refresh(app, session.refresh_token, told('Browser/3'))
+  await login(app, 'customer2', { source_address: '192.0.2.61' })
+  const { access_token: issued = '' } = session
+  await exchange(app, issued, 'order-service', told('Browser/4'))
+  await rowWith(db, 'password-wrong')
+  const programs = async (where: Readonly<Record<string, string>>) =>
+    (await openTrailRows(db, await db('audit_events').where(where).orderBy('occurred_at'))).map(({ personal }) => [
+      personal?.sourceAddress,
+      personal?.userAgent
+    ])
+  t.strictSame(await programs({ action: 'session.start' }), [
+    ['192.0.2.60', 'Browser/1'],
+    ['192.0.2.61', undefined]
+  ])
+  t.strictSame(await programs({ reason: 'password-wrong' }), [['192.0.2.60', 'Browser/2']])
+  t.strictSame(await programs({ action: 'session.refresh' }), [['192.0.2.60', 'Browser/3']])
+  t.strictSame(await programs({ action: 'token.exchange' }), [['192.0.2.60', 'Browser/4']])
+  await login(app, 'customer1')
+  t.strictSame((await programs({ action: 'session.start' })).at(-1), ['127.0.0.1', 'lightMyRequest'], 'it says nothing')
+  await exchange(app, issued, 'restaurant-service', told('Forged/1'), 'order-service')
+  const { verifier, challenge } = pkce()
+  const { answer } = await authorized(browser(app), authorizeUrl(requestOf(challenge)))
+  const code = { code: answer.code ?? '', redirect_uri: WEB_APP.redirect_uri, code_verifier: verifier }
+  const own = (await token(app, 'web-app', { grant_type: 'authorization_code', ...code, ...told('Forged/2') })).body
+  await refresh(app, own.refresh_token, told('Forged/3'), 'web-app')
+  const rows = await openTrailRows(db, await db('audit_events'))
+  t.notMatch(JSON.stringify(rows), 'Forged', 'of who may not present passwords')
+})
+
 t.test(
   "the address of a row is the end user's, as a believed client tells it, and that of the connection from all others",
   async t => {

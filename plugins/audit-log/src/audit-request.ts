@@ -214,7 +214,7 @@ export function requestRecordContext(request: FastifyRequest, options: ReadAudit
     clientRequestId: request.clientRequestId ?? null,
     sourceAddress: source,
     peerAddress: peer,
-    userAgent: userAgent ?? request.headers['user-agent'],
+    userAgent: userAgent === undefined ? request.headers['user-agent'] : (userAgent ?? undefined),
     versions: options.versions(request)
   }
 }

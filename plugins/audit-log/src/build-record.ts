@@ -63,7 +63,7 @@ export function buildRecord(event: AuditEvent, context: RecordContext): BuiltRec
     outcome: event.outcome,
     reason: cleanOptional(event.reason),
     subject: cleanOptional(principal?.subject ?? event.subject ?? context.subject),
-    issuer: cleanOptional(principal?.issuer),
+    issuer: cleanOptional(principal === null || principal === undefined ? event.issuer : principal.issuer),
     clientId: cleanOptional(principal?.clientId ?? event.clientId ?? context.clientId),
     actor: actorChain(principal?.actor ?? null, 0),
     sessionId: cleanOptional(principal?.sessionId),
@@ -100,9 +100,13 @@ function personalValues(event: AuditEvent, context: RecordContext, { personal }:
     ...(userAgent !== undefined && { userAgent: cleanText(userAgent) }),
     ...(event.nameTried !== undefined && isOfAccount(event) && { nameTried: cleanText(event.nameTried) }),
     ...(personal !== null && { detail: personal }),
-    ...(personal !== null && event.person !== undefined && { person: cleanText(event.person) })
+    ...(personal !== null && event.person !== undefined && namedPerson(event.person, event.issuerOfPerson))
   }
   return Object.keys(values).length === 0 ? null : values
+}
+
+function namedPerson(person: string, issuer: string | undefined): Pick<PersonalValues, 'person' | 'issuerOfPerson'> {
+  return { person: cleanText(person), ...(issuer !== undefined && { issuerOfPerson: cleanText(issuer) }) }
 }
 
 function recordedDetail(

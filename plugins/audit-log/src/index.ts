@@ -19,6 +19,7 @@ import './decorators.ts'
 import { createPruningTask } from './pruning/run-pruning.ts'
 import { createPushTask, warnOfLeftPush } from './push/run-push.ts'
 import { createRequestAudit, requestRecordContext } from './audit-request.ts'
+import { requireOwnIssuer } from './own-issuer.ts'
 import { addExportRoute } from './export-route.ts'
 import { addLiveRoute } from './live/live-route.ts'
 import { createTrailFollower } from './live/live-rows.ts'
@@ -55,7 +56,7 @@ export { readLiveEvents, readLiveSteps, type ReceivedEvent } from './live/read-l
 export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from './search/search-trails.ts'
 export { parseAuditQuery, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { readAudit } from './search/read-audit.ts'
-export { holdsOverSubject, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
+export { holdsOverPerson, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
 export { pruneAudit, type PruneOptions, type PruneResult, type RetentionClass } from './prune.ts'
 export type { AuditRecord, BuiltRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
@@ -101,6 +102,7 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   }
 
   requireRouteDeclaration(fastify, 'audit')
+  requireOwnIssuer(fastify, options)
   fastify.decorateRequest('auditState', null)
   fastify.decorateRequest('audit', audit.writeWithin)
   fastify.decorateRequest('auditWith', audit.writeWith)

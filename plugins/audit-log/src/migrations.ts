@@ -6,8 +6,9 @@ import { addCheckpoints, dropCheckpoints } from './migrate-checkpoints.ts'
 import { addAskedByIndexes, addOrderedIndexes, addRareIndexes } from './migrate-indexes.ts'
 import { addPersonKeys, dropPersonKeys, VERSION_3_COLUMNS } from './migrate-privacy.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
-import { addSpans } from './search/migrate-spans.ts'
+import { addPersonsOfIssuers } from './privacy/migrate-persons.ts'
 import { addPushes, dropPushes } from './push/migrate-push.ts'
+import { addSpans } from './search/migrate-spans.ts'
 
 /**
  * The audit tables and their grants, as a knex migration source with fixed names, to be run by their owner:
@@ -28,6 +29,7 @@ export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migrati
     '0011-audit-rare-indexes': addRareIndexes,
     '0012-audit-ordered-indexes': addOrderedIndexes,
     '0013-audit-spans': addSpans(roles),
+    '0014-audit-persons-of-issuers': addPersonsOfIssuers(roles, alterBriefly),
     '0015-audit-push': { up: db => addPushes(db, roles), down: dropPushes }
   })
 }

@@ -150,6 +150,13 @@ export interface AuditLogOptions {
    */
   readonly privacy?: TrailPrivacy
   /**
+   * The issuer whose subjects are the app's own. With it a person of a row is a subject at an issuer, and rows without
+   * an issuer are of this one; an app that takes tokens of several issuers needs it. Left out: everybody is of one
+   * issuer, and a subject alone is a person.
+   * @example 'https://auth.example.com'
+   */
+  readonly ownIssuer?: string
+  /**
    * Where a request came from. Its default is `request.ip`, which follows `trustProxy`, and the TCP peer.
    * @default ownAddresses
    */
@@ -200,6 +207,7 @@ export const auditLogOptions = optionsObject({
   pruning: oneOrOff(trailPruning, { default: false }),
   refusals: refusalCounting,
   privacy: trailPrivacy,
+  ownIssuer: Type.Optional(Type.String({ minLength: 1 })),
   addresses: functionOption<NonNullable<AuditLogOptions['addresses']>>({
     default: ownAddresses,
     defaultText: 'ownAddresses'
@@ -240,12 +248,13 @@ export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions
 }
 
 function auditStoreFor(options: ReadOptions<typeof auditLogOptions>, { joinHash }: RecordRules): AuditStore {
-  const { db, store, writeTimeoutMs, privacy, monotonicClock } = options
+  const { db, store, writeTimeoutMs, privacy, monotonicClock, ownIssuer } = options
   if (store !== undefined) return store
   if (db === undefined) throw new AuditOptionsError('db is missing')
   const { keys, dayKeysKeptMs, cacheMs, maxCachedKeys } = privacy
   const ring = keys.map(({ id, key }) => ({ id, key: Buffer.from(key) }))
-  const sealer = createPersonalSealer({ ring, dayKeysKeptMs, cacheMs, maxCachedKeys, monotonicClock, joinHash })
+  const keyOptions = { ring, dayKeysKeptMs, cacheMs, maxCachedKeys, monotonicClock }
+  const sealer = createPersonalSealer({ ...keyOptions, joinHash, ownIssuer })
   return databaseStore(db, writeTimeoutMs, sealer)
 }
 

@@ -15,6 +15,8 @@ export interface AuditQuery {
   /** ISO 8601 with zone, exclusive. */
   readonly until?: Date
   readonly subject?: string
+  /** Of the subject. The trail's own is also that of subjects that came without one. */
+  readonly issuer?: string
   readonly clientId?: string
   /** The keyed hash that a row has. */
   readonly nameTried?: string
@@ -46,6 +48,7 @@ export interface AuditPage {
 /** What a page can be narrowed to: members of the query that are fields of a row. */
 export const FILTER_NAMES = [
   'subject',
+  'issuer',
   'clientId',
   'nameTried',
   'action',

@@ -22,10 +22,20 @@ export interface RefusalSample {
  * tried. Not the resource, nor anything else that a stranger can vary freely.
  */
 export function refusalKind(event: AuditEvent, { sourceAddress, joinHash }: RecordContext): string {
-  const { action, outcome, reason, subject, clientId, nameTried, detail } = event
+  const { action, outcome, reason, subject, issuer, clientId, nameTried, detail } = event
   const name = nameTried === undefined ? null : joinHash.hashName(nameTried)
   const place = Object.values(placeIn(detail))
-  return JSON.stringify([sourceOf(sourceAddress ?? ''), action, outcome, reason, subject, clientId, name, place])
+  return JSON.stringify([
+    sourceOf(sourceAddress ?? ''),
+    action,
+    outcome,
+    reason,
+    subject,
+    issuer,
+    clientId,
+    name,
+    place
+  ])
 }
 
 /** The first refusal of its kind, bounded and redacted as its row will be. */

@@ -6,8 +6,8 @@ export interface RequestAddresses {
   readonly source: string
   /** The TCP peer's: another hop's, where it differs from the source. */
   readonly peer?: string | null | undefined
-  /** What the end user's program calls itself, where that is not the header of this request. */
-  readonly userAgent?: string | undefined
+  /** What the end user's program calls itself, where that is not the header of this request; `null`: nobody says it. */
+  readonly userAgent?: string | null | undefined
 }
 
 /** The address of the request, which follows `trustProxy`, and its peer. */

@@ -13,10 +13,10 @@ export function createTrailReader(
   options: ReadAuditLogOptions,
   seal: () => Promise<unknown>
 ): (query: AuditQuery) => Promise<AuditPage> {
-  const { db, writeTimeoutMs: timeoutMs } = options
+  const { db, writeTimeoutMs: timeoutMs, ownIssuer } = options
   return async query => {
     if (db === undefined) throw auditUnavailable(new Error('rows that are in no database are not read'))
-    const { events, next } = await readSealedRows(options, seal, () => readAudit(db, query, { timeoutMs }))
+    const { events, next } = await readSealedRows(options, seal, () => readAudit(db, query, { timeoutMs, ownIssuer }))
     return { events: events.map(row => concealPersonal(row, options)), next }
   }
 }
@@ -47,7 +47,7 @@ export function addAuditRoute(
     seal
   }: { readonly readTrail: (query: AuditQuery) => Promise<AuditPage>; readonly seal: () => Promise<unknown> }
 ): void {
-  const { db, route, writeTimeoutMs: timeoutMs, privacy, joinHash } = options
+  const { db, route, writeTimeoutMs: timeoutMs, privacy, joinHash, ownIssuer } = options
   if (route === false || db === undefined) return
   fastify.get(
     route.path,
@@ -62,11 +62,11 @@ export function addAuditRoute(
     { config: { access: route.personalAccess, audit: { action: PERSONAL_READING } } },
     async function readPersonalTrail(request, reply) {
       const query = parsePersonalQuery(request.query)
-      const { name: nameTried, sourceAddress, subject } = query
-      const asked = { nameTried, sourceAddress, subject }
+      const { name: nameTried, sourceAddress, subject, issuer } = query
+      const asked = { nameTried, sourceAddress, subject, issuer }
       // Before anything is read, and with what was asked for: a name and an address are sealed like any other.
       await request.audit(db, { action: PERSONAL_READING, outcome: 'success', detail: { asked } })
-      const search = { keys: privacy.keys, joinHash, timeoutMs }
+      const search = { keys: privacy.keys, joinHash, timeoutMs, ownIssuer }
       return sendTrailPage(reply, await readSealedRows(options, seal, () => readPersonalAudit(db, query, search)))
     }
   )

@@ -8,6 +8,8 @@ export interface AuditEvent {
   readonly resource?: { readonly type: string; readonly id: string }
   /** Who did it, or whose account it is about; the principal of the request comes first. */
   readonly subject?: string
+  /** Issuer of that subject, where it is not the one whose users are the app's own. */
+  readonly issuer?: string
   /** The OAuth client that did it; that of the principal comes first. */
   readonly clientId?: string
   /**
@@ -22,6 +24,8 @@ export interface AuditEvent {
    * become unreadable with this person.
    */
   readonly person?: string
+  /** Issuer of that person, where it is not the one whose users are the app's own. */
+  readonly issuerOfPerson?: string
   /** More facts, for example the state before and after. Never a secret. */
   readonly detail?: Readonly<Record<string, unknown>>
 }

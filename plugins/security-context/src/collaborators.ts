@@ -40,7 +40,12 @@ export interface TokenClient {
     dpopKey?: DpopKey
   }) => Promise<TokenSet>
   /** Token exchange. @see RFC 8693 §2.1 */
-  exchange: (request: { subjectToken: string; audience: string; scope?: string }) => Promise<TokenSet>
+  exchange: (request: {
+    subjectToken: string
+    audience: string
+    scope?: string
+    connection?: EndUserConnection
+  }) => Promise<TokenSet>
   /** Client credentials grant. @see RFC 6749 §4.4 */
   clientCredentials: (request: { audience?: string; scope?: string }) => Promise<TokenSet>
   /** Revocation. @see RFC 7009 §2.1 */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { TokenClient } from '@sallyport/security-context'
+import type { EndUserConnection, TokenClient } from '@sallyport/security-context'
 import { defined, forgetOldest } from '@sallyport/security-context/mechanics'
 import { LRUCache } from 'lru-cache'
 
@@ -14,6 +14,8 @@ export interface TokenQuestion {
   readonly subjectToken: string | null
   readonly audience: string
   readonly scope: string | undefined
+  /** For whom it is asked first; no part of the question. */
+  readonly connection?: EndUserConnection
 }
 
 /** Who answers, and how many tokens are kept. */
@@ -60,13 +62,13 @@ export function createExchangeCache({ tokenClient, maxEntries, clock }: Exchange
   const pending = new Map<string, Promise<string>>()
   const lookups = { hit: 0, miss: 0, shared: 0 }
 
-  async function obtain(key: string, { subjectToken, audience, scope }: TokenQuestion): Promise<string> {
+  async function obtain(key: string, { subjectToken, audience, scope, connection }: TokenQuestion): Promise<string> {
     // The lifetime counts from before the request: the server's clock started no later than its answer arrived.
     const askedAtMs = clock()
     const { accessToken, expiresInSeconds } =
       subjectToken === null
         ? await tokenClient.clientCredentials(defined({ audience, scope }))
-        : await tokenClient.exchange(defined({ subjectToken, audience, scope }))
+        : await tokenClient.exchange(defined({ subjectToken, audience, scope, connection }))
     const lifetimeMs = expiresInSeconds * 1000
     const usableUntilMs = askedAtMs + lifetimeMs - Math.min(MARGIN_MS, lifetimeMs / 3)
     if (usableUntilMs > clock()) {

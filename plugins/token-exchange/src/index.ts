@@ -101,7 +101,9 @@ async function tokenExchange(fastify: FastifyInstance, given: TokenExchangeOptio
   /** What is cached costs no time that anybody would count. */
   async function obtain(request: FastifyRequest, asked: TokenQuestion, key: string) {
     if (cache.has(key)) return await cache.get(asked, key)
-    return await countWait(request, 'token', async () => await cache.get(asked, key))
+    const userAgent = request.headers['user-agent']
+    const connection = { sourceAddress: request.ip, ...(userAgent !== undefined && { userAgent }) }
+    return await countWait(request, 'token', async () => await cache.get({ ...asked, connection }, key))
   }
 
   function upstreamOf(audience: string): Upstream {

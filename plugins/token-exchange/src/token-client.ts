@@ -53,14 +53,16 @@ export function createTokenClient(given: TokenClientOptions): TokenClient {
       }
       return await grant(parameters, dpopKey)
     },
-    exchange: ({ subjectToken, audience, scope }) =>
+    exchange: ({ subjectToken, audience, scope, connection }) =>
       grant({
         grant_type: EXCHANGE_GRANT,
         subject_token: subjectToken,
         subject_token_type: ACCESS_TOKEN_TYPE,
         requested_token_type: ACCESS_TOKEN_TYPE,
         audience,
-        scope
+        scope,
+        source_address: connection?.sourceAddress,
+        user_agent: connection?.userAgent
       }),
     clientCredentials: ({ audience, scope }) => grant({ grant_type: 'client_credentials', audience, scope }),
     async revoke({ token, tokenTypeHint }) {

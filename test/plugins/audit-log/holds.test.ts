@@ -1,6 +1,6 @@
 // Legal holds: rows that nobody prunes until they are released.
 import {
-  holdsOverSubject,
+  holdsOverPerson,
   listHolds,
   placeHold,
   pruneAudit,
@@ -79,10 +79,10 @@ t.test('A5: not even the pruner deletes a held row, also with tables of its own 
 t.test('a hold over a person is seen by whoever erases; one over other fields may be over anybody', async t => {
   const { app: db } = await tenDays(t)
   await placeHold(db, { name: 'one', filter: { subject: 'user-1' } }, CONTEXT)
-  t.same(await holdsOverSubject(db, 'user-1'), ['one'])
-  t.same(await holdsOverSubject(db, 'user-0'), [])
+  t.same(await holdsOverPerson(db, { subject: 'user-1', issuer: null }), ['one'])
+  t.same(await holdsOverPerson(db, { subject: 'user-0', issuer: null }), [])
   await placeHold(db, { name: 'two', filter: { action: 'day.4' } }, CONTEXT)
-  t.same(await holdsOverSubject(db, 'user-0'), ['two'])
+  t.same(await holdsOverPerson(db, { subject: 'user-0', issuer: null }), ['two'])
 })
 
 t.test('a hold over nothing, over a misspelt field or with a name that is taken is refused', async t => {

@@ -6,7 +6,7 @@ import { bareRow } from '../../../plugins/audit-log/src/push/pushed-row.ts'
 import { syslogMessage } from '../../../plugins/audit-log/src/push/syslog-message.ts'
 import type { SealedRecord } from '../../../plugins/audit-log/src/query.ts'
 import { parseSyslog } from '../../support/syslog-server.ts'
-import { sampleRecord } from './support/sample-record.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 
 const FORM = { hostname: 'orders-1', enterpriseId: '32473', maxBytes: 8192 }
 const HOSTILE = [

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import { makeAuthority } from '../../support/certificates.ts'
 import { startLogCollector, type LogCollector } from '../../support/log-collector.ts'
 import { startSyslogServer, type SyslogServer } from '../../support/syslog-server.ts'
-import { sampleRecord } from './support/sample-record.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 
 const authority = await makeAuthority({ name: 'SIEM CA' })
 const issued = await authority.issue({ names: ['localhost', '127.0.0.1'] })

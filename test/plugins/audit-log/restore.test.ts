@@ -1,5 +1,5 @@
 // A trail whose database was restored from a backup: it ends before what was signed.
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileAnchor, resumeTrail, runAuditCommand, sealNow, verifierText } from '@sallyport/audit-log'
@@ -8,9 +8,11 @@ import { anchorProblem } from '../../../plugins/audit-log/src/checkpoint/anchor-
 import { anchoredNotes } from '../../../plugins/audit-log/src/checkpoint/anchors.ts'
 import { openCheckpoint } from '../../../plugins/audit-log/src/checkpoint/checkpoint.ts'
 import { checkpointKeys } from '../../../plugins/audit-log/src/checkpoint/checkpoint-options.ts'
+import { keepErasure } from '../../../plugins/audit-log/src/privacy/erasure-file.ts'
 import { checkpoint, notesAnchor, type MutationTrail } from '../../support/audit-mutations/every-kind-of-row.ts'
 import { verifyOnce } from '../../support/audit-mutations/find-missed.ts'
 import { auditDatabase, buildApp, rowsOf, type AuditDatabase } from './support/audited-app.ts'
+import { ringText, WRAPPING_KEYS } from './support/privacy-keys.ts'
 import { spillFolder } from './support/spill-folder.ts'
 
 const SEED = randomBytes(32)
@@ -19,13 +21,13 @@ const KEYS = checkpointKeys({ origin: ORIGIN, keys: [SEED] })
 const BACKUP = 5
 const LATEST = 9
 
-interface Restored extends MutationTrail, Pick<AuditDatabase, 'superuser' | 'appUrl'> {
+interface Restored extends MutationTrail, Pick<AuditDatabase, 'superuser' | 'appUrl' | 'prunerUrl'> {
   readonly write: (count: number) => Promise<void>
 }
 
 /** Nine rows with checkpoints of three and of nine, of which the backup has the first five. */
 async function restoredTrail(t: Test): Promise<Restored> {
-  const { app: db, superuser, appUrl } = await auditDatabase(t)
+  const { app: db, superuser, appUrl, prunerUrl } = await auditDatabase(t)
   const app = await buildApp(t, { db }, () => {})
   const trail = { db, keys: KEYS, anchor: notesAnchor() }
   const write = async (count: number): Promise<void> => {
@@ -41,7 +43,7 @@ async function restoredTrail(t: Test): Promise<Restored> {
   await superuser('audit_events').whereIn('id', later).delete()
   await superuser('audit_seals').where('sequence', '>', BACKUP).delete()
   await superuser('audit_checkpoints').where('size', '>', BACKUP).delete()
-  return { ...trail, superuser, appUrl, write }
+  return { ...trail, superuser, appUrl, prunerUrl, write }
 }
 
 const resume = async ({ db, keys, anchor }: MutationTrail): ReturnType<typeof resumeTrail> =>
@@ -107,6 +109,47 @@ t.test('what is not just behind is not resumed', async t => {
   t.equal(await verifyOnce(trail), 'content-changed')
 })
 
+t.test('the command destroys again what was erased since the backup, before it continues the trail', async t => {
+  const trail = await restoredTrail(t)
+  const { superuser, prunerUrl, appUrl } = trail
+  const folder = spillFolder(t)
+  const [path, file] = [join(folder, 'checkpoints'), join(folder, 'erasures.ndjson')]
+  for (const note of trail.anchor.notes) await fileAnchor(path).add(note)
+  const key = { id: randomUUID(), subject: 'user-1', wrapped: Buffer.alloc(32) }
+  await superuser('audit_person_keys').insert(key)
+  await keepErasure(
+    file,
+    { subject: 'user-1', issuer: null, keys: [key.id], at: new Date().toISOString() },
+    WRAPPING_KEYS
+  )
+  const environment = {
+    DATABASE_URL: appUrl,
+    SALLYPORT_AUDIT_CHECKPOINT_KEYS: `seed-1:${SEED.toString('base64url')}`,
+    SALLYPORT_AUDIT_CHECKPOINT_ORIGIN: ORIGIN,
+    SALLYPORT_AUDIT_ANCHOR_PATH: path,
+    SALLYPORT_AUDIT_PERSON_KEYS: ringText(WRAPPING_KEYS)
+  }
+  const run = async (list: string, more: Readonly<Record<string, string>> = {}) => {
+    const [out, error]: [string[], string[]] = [[], []]
+    const code = await runAuditCommand({
+      args: ['resume-after-restore', '--because', 'disk', '--erasures', list, '--json'],
+      environment: { ...environment, ...more },
+      call: 'sallyport-audit',
+      out: text => out.push(text),
+      error: text => error.push(text)
+    })
+    return { code, out: out.join(''), error: error.join('') }
+  }
+  t.match(await run(`${file}.none`), { code: 2, error: /there is no list of erasures/ })
+  t.match(await run(file), { code: 2, error: /PRUNER_DATABASE_URL or PRUNER_DATABASE_URL_FILE is missing/ })
+  t.match(await run(file, { PRUNER_DATABASE_URL: appUrl }), { code: 1, error: /permission denied/ })
+  t.equal((await anchoredNotes(path)).length, 2, 'nothing was continued')
+  const { code, out } = await run(file, { PRUNER_DATABASE_URL: prunerUrl })
+  t.match([code, JSON.parse(out)], [0, { epoch: 1, erased: { erasures: 1, keys: 1 } }])
+  t.same(await superuser('audit_person_keys'), [])
+  t.equal((await anchoredNotes(path)).length, 3)
+})
+
 t.test('the command resumes with the settings of the process, and verifies the file of an anchor', async t => {
   const trail = await restoredTrail(t)
   const path = join(spillFolder(t), 'checkpoints')
@@ -123,11 +166,15 @@ t.test('the command resumes with the settings of the process, and verifies the f
   const keyFile = join(spillFolder(t), 'seeds')
   writeFileSync(keyFile, `seed-1:${SEED.toString('base64url')}\n`)
   const settings = { SALLYPORT_AUDIT_CHECKPOINT_KEYS_FILE: keyFile, SALLYPORT_AUDIT_CHECKPOINT_ORIGIN: ORIGIN }
-  const command = ['resume-after-restore', '--because', 'the disk of the server died']
+  const because = ['resume-after-restore', '--because', 'the disk of the server died']
+  const command = [...because, '--no-erasures']
   t.equal(await run(['resume-after-restore'], settings), 2, '--because is missing')
   t.equal(await run(command), 2, 'so are the keys')
   t.equal(await run(command, settings), 2, 'and the anchor')
   const complete = { ...settings, SALLYPORT_AUDIT_ANCHOR_PATH: path }
+  t.equal(await run(because, complete), 2, 'whether somebody was erased since has to be said')
+  t.match(out.at(-1), /--erasures is missing, or --no-erasures/)
+  t.equal(await run([...command, '--erasures', path], complete), 2, 'and not both')
   t.equal(await run(command, complete), 0)
   t.match(out.at(-1), /^epoch 1: the trail goes on after 5; 4 rows that were signed are lost\norders/)
   t.equal(await run(command, complete), 1, 'there is nothing to resume a second time')

@@ -77,6 +77,7 @@ t.test('the migrations have fixed names and can be taken back', async t => {
     '0011-audit-rare-indexes',
     '0012-audit-ordered-indexes',
     '0013-audit-spans',
+    '0014-audit-persons-of-issuers',
     '0015-audit-push'
   ])
   await superuser.migrate.rollback({ migrationSource: source, tableName }, true)

@@ -213,7 +213,12 @@ t.test("callAs sends the exchanged token, the request id and the app's headers, 
       body: { a: 1 }
     }
   ])
-  t.equal(server.received[0]!.form.get('scope'), 'orders:read')
+  const form = server.received[0]?.form
+  t.same(
+    ['scope', 'source_address', 'user_agent'].map(name => form?.get(name)),
+    ['orders:read', '127.0.0.1', 'lightMyRequest'],
+    'whose request it is for is told to the issuer'
+  )
 })
 
 t.test('a token that its audience refuses is not used again', async t => {

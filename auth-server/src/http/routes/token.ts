@@ -1,5 +1,6 @@
-import { recordSecurityEvent } from '@sallyport/security-context'
-import type { FastifyInstance } from 'fastify'
+import type { RequestAddresses } from '@sallyport/audit-log'
+import { recordSecurityEvent, type EndUserConnection } from '@sallyport/security-context'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { AuthorizationServer } from '../../protocol/authorization-server.ts'
 import { clientCertificateOf } from '../../protocol/client-authentication/client-certificate.ts'
 import { answerTokenRequest } from '../../protocol/token-endpoint/answer-token-request.ts'
@@ -9,9 +10,19 @@ import { auditWriterFor, effectAuditorFor } from '../audit-writer.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The end user's address, as a client told it that is believed; `null` until then. */
-    endUserAddress: string | null
+    /** The end user's connection, as a client told it that is believed; `null` until then. */
+    endUser: EndUserConnection | null
   }
+}
+
+/**
+ * Where a request came from, for the audit trail: what a client that is believed said of its user. It says nothing of a
+ * program that the user did not name, rather than name the client's.
+ */
+export function addressesAtTokenEndpoint({ endUser, ip, raw }: FastifyRequest): RequestAddresses {
+  const peer = raw.socket.remoteAddress
+  if (endUser === null) return { source: ip, peer }
+  return { source: endUser.sourceAddress ?? ip, peer, userAgent: endUser.userAgent ?? null }
 }
 
 /** `POST /oauth2/token`. @see RFC 6749 §3.2 */
@@ -33,8 +44,8 @@ export function tokenRoute(fastify: FastifyInstance, server: AuthorizationServer
         },
         audit: auditWriterFor(request),
         auditWith: effectAuditorFor(request),
-        noteEndUser: address => {
-          request.endUserAddress = address
+        noteEndUser: connection => {
+          request.endUser = connection
         }
       })
       recordSecurityEvent(request, { stage: 'grant', outcome: 'success', reason: 'token-issued' })

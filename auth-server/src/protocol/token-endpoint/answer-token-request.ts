@@ -19,8 +19,8 @@ export interface TokenRequest extends ClientRequest {
   readonly connection: EndUserConnection
   readonly audit: WriteAudit
   readonly auditWith: WriteAuditWith
-  /** Called with the end user's address when a trusted client reports one. */
-  readonly noteEndUser: (sourceAddress: string) => void
+  /** Called with the end user's connection when a trusted client reports it. */
+  readonly noteEndUser: (connection: EndUserConnection) => void
 }
 
 /**

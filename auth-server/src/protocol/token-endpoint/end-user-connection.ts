@@ -13,7 +13,7 @@ export const shortUserAgent = (userAgent: string): string => userAgent.slice(0, 
 
 /**
  * The end user's connection: what a confidential client that may use the password grant reports, otherwise the
- * connection of the request. What other clients report is ignored.
+ * connection of the request. What other clients report is ignored. What is believed is what the audit trail says.
  * @throws {OAuthError} `invalid_request`
  */
 export function endUserConnection(context: GrantContext): EndUserConnection {
@@ -24,9 +24,10 @@ export function endUserConnection(context: GrantContext): EndUserConnection {
   const sourceAddress = reported === undefined ? undefined : bareAddress(reported)
   const userAgent = parameters.get('user_agent')
   if (sourceAddress === null) throw invalidRequest('source-address', 'source_address is not an IP address')
-  if (sourceAddress !== undefined) context.noteEndUser(sourceAddress)
-  return {
+  const reportedConnection = {
     ...(sourceAddress === undefined ? {} : { sourceAddress }),
     ...(userAgent === undefined ? {} : { userAgent: shortUserAgent(userAgent) })
   }
+  if (Object.keys(reportedConnection).length > 0) context.noteEndUser(reportedConnection)
+  return reportedConnection
 }

@@ -16,8 +16,8 @@ export interface GrantContext extends ClientContext {
   /** The keys that the client has proven to hold: its access tokens are bound to them. `null`: bearer tokens. */
   readonly confirmation: Confirmation | null
   readonly auditWith: WriteAuditWith
-  /** Called with the end user's address when a trusted client reports one. */
-  readonly noteEndUser: (sourceAddress: string) => void
+  /** Called with the end user's connection when a trusted client reports it. */
+  readonly noteEndUser: (connection: EndUserConnection) => void
 }
 
 /** The body of a successful answer. @see RFC 6749 §5.1, RFC 8693 §2.2.1 */

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import type { Knex } from 'knex'
-import { erasePerson, reapplyErasures, type ErasureResult } from '../privacy/erase-person.ts'
+import { erasePerson, reapplyErasures, type ErasureResult, type ReappliedErasures } from '../privacy/erase-person.ts'
 import { rewrapPersonKeys } from '../privacy/rewrap-keys.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
 import type { CommandEnvironment } from './open-trail.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS, commandOperator } from './record-reading.ts'
+import { commandIssuer } from './trail-environment.ts'
 import { readTrailSecrets } from './trail-secrets.ts'
 
 /** `erase`: destroys the keys of a person; needs the role of the pruner. */
@@ -19,10 +20,14 @@ export async function eraseFromTrail(
   const subject = wantedText(options, 'subject')
   const ground = wantedText(options, 'reason')
   const file = wantedText(options, 'erasures')
+  const ownIssuer = commandIssuer(options, environment)
+  const issuer = options.issuer === undefined ? undefined : wantedText(options, 'issuer')
   await confirmErasure(subject, options, terminal)
   const showProgress = progressLine(terminal)
   const result = await erasePerson(openDb(), {
     subject,
+    issuer,
+    ownIssuer,
     ground,
     file,
     operator: commandOperator(),
@@ -33,8 +38,8 @@ export async function eraseFromTrail(
   })
   showProgress('')
   const text = erasureLines(subject, result).map(line => `${visibleText(line)}\n`)
-  await terminal.out(options.json === true ? `${visibleJson({ subject, ...result })}\n` : text.join(''))
-  return result.settled && result.clearRows === 0 ? EXIT.done : EXIT.failed
+  await terminal.out(options.json === true ? `${visibleJson({ subject, issuer, ...result })}\n` : text.join(''))
+  return result.settled && result.clearRows + result.sharedRows === 0 ? EXIT.done : EXIT.failed
 }
 
 function wantedText(options: CommandOptions, name: string): string {
@@ -45,13 +50,15 @@ function wantedText(options: CommandOptions, name: string): string {
 
 async function confirmErasure(subject: string, options: CommandOptions, terminal: AuditTerminal): Promise<void> {
   if (options.yes === true) return
-  const question = `Nobody will be able to read the names and addresses of ${visibleText(subject)} again. Type the subject: `
+  const of = options.issuer === undefined ? '' : ` of ${visibleText(String(options.issuer))}`
+  const question = `Nobody will be able to read the names and addresses of ${visibleText(subject)}${of} again. Type the subject: `
   const answer = await terminal.ask?.(question)
   if (answer === undefined) throw new AuditUsageError('without a terminal, --yes is needed')
   if (answer !== subject) throw new Error('nothing was erased: that is not the subject')
 }
 
-function erasureLines(subject: string, { keys, alreadyErased, clearRows, settled }: ErasureResult): string[] {
+function erasureLines(subject: string, result: ErasureResult): string[] {
+  const { keys, alreadyErased, clearRows, sharedRows, otherIssuers, settled } = result
   return [
     alreadyErased ? `${subject} was erased before; nothing was left` : `${subject} is erased: ${keys} keys destroyed`,
     ...(settled
@@ -59,7 +66,11 @@ function erasureLines(subject: string, { keys, alreadyErased, clearRows, settled
       : ['a transaction is still open that may bring a key of this person: erase again when it is over']),
     ...(clearRows === 0
       ? []
-      : [`${clearRows} rows of earlier releases have addresses in clear: only pruning removes them`])
+      : [`${clearRows} rows of earlier releases have addresses in clear: only pruning removes them`]),
+    ...(sharedRows === 0
+      ? []
+      : [`${sharedRows} rows of earlier releases are sealed under the key of ${subject} at the trail's own issuer`]),
+    ...otherIssuers.map(issuer => `${subject} at ${issuer} is another person, and stays`)
   ]
 }
 
@@ -71,12 +82,24 @@ export async function eraseAgain(
   environment: CommandEnvironment
 ): Promise<number> {
   const file = wantedText(options, 'erasures')
-  if (!existsSync(file)) throw new AuditUsageError('there is no list of erasures at that place')
+  requireErasures(file)
   const { keys } = readTrailSecrets(environment)
   const result = await reapplyErasures(openDb(), { file, keys, process: COMMAND_PROCESS, timeoutMs: 60_000 })
-  const said = `${result.erasures} erasures applied again: ${result.keys} keys destroyed\n`
-  await terminal.out(options.json === true ? `${visibleJson(result)}\n` : said)
+  await terminal.out(options.json === true ? `${visibleJson(result)}\n` : reappliedText(result))
   return EXIT.done
+}
+
+/**
+ * A path that was misspelt must not look like an empty list.
+ * @throws {AuditUsageError}
+ */
+export function requireErasures(file: string): void {
+  if (!existsSync(file)) throw new AuditUsageError('there is no list of erasures at that place')
+}
+
+/** What was applied again, on one line. */
+export function reappliedText({ erasures, keys }: ReappliedErasures): string {
+  return `${erasures} erasures applied again: ${keys} keys destroyed\n`
 }
 
 /** `rewrap`: wraps the keys of persons under the newest key; needs the role of the pruner. */

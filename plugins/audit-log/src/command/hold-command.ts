@@ -1,16 +1,25 @@
 import { userInfo } from 'node:os'
 import type { Knex } from 'knex'
+import type { CommandEnvironment } from './open-trail.ts'
 import { listHolds, placeHold, releaseHold } from '../hold/holds.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import { FILTER_FLAGS, type CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS } from './record-reading.ts'
+import { commandIssuer } from './trail-environment.ts'
 
 /** `hold`: places a legal hold, releases one, or lists those that are live. */
-export async function holdRows(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+export async function holdRows(
+  openDb: () => Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  environment: CommandEnvironment
+): Promise<number> {
   const { name, release, because } = options
   const detail = { operator: userInfo().username, ...(typeof because === 'string' && { reason: because }) }
-  const context = { process: COMMAND_PROCESS, detail, timeoutMs: 60_000 }
+  const ownIssuer = commandIssuer(options, environment)
+  const context = { process: COMMAND_PROCESS, detail, timeoutMs: 60_000, ownIssuer }
+  const db = openDb()
   const filter = heldFilter(options)
   if (typeof release === 'string') {
     if (name !== undefined) throw new AuditUsageError('--name and --release are two calls')

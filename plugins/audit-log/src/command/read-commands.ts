@@ -3,11 +3,12 @@ import type { Knex } from 'knex'
 import { concealPersonal } from '../privacy/read-personal.ts'
 import { parsePersonalQuery, readPersonalAudit, type PersonalQuery } from '../privacy/search-personal.ts'
 import { FILTER_NAMES, parseAuditQuery, type AuditPage, type AuditQuery } from '../query.ts'
-import { readAudit } from '../search/read-audit.ts'
+import { readAudit, type ReadingOptions } from '../search/read-audit.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import type { CommandEnvironment } from './open-trail.ts'
 import { recordReading } from './record-reading.ts'
 import { showRow } from './show-row.ts'
+import { commandIssuer } from './trail-environment.ts'
 import { readTrailSecrets, type TrailSecrets } from './trail-secrets.ts'
 
 /** Options of a call, by their names without dashes. */
@@ -44,7 +45,7 @@ export async function searchTrail(
   terminal: AuditTerminal,
   environment: CommandEnvironment
 ): Promise<number> {
-  const secrets = readTrailSecrets(environment)
+  const secrets = { ...readTrailSecrets(environment), ownIssuer: commandIssuer(options, environment) }
   const personal = personalQueryOf(options)
   const query = personal ?? parseAuditQuery(askedFor(options))
   let left = options.all === true ? Infinity : Number(options.limit ?? 100)
@@ -73,7 +74,7 @@ export async function tailTrail(
   terminal: AuditTerminal,
   environment: CommandEnvironment
 ): Promise<number> {
-  const secrets = readTrailSecrets(environment)
+  const secrets = { ...readTrailSecrets(environment), ownIssuer: commandIssuer(options, environment) }
   const query = parseAuditQuery(askedFor(options))
   await recordReading(db, 'tail', options, { secrets })
   const last = await readConcealed(db, { ...query, order: 'newest', limit: Number(options.lines ?? 10) }, secrets)
@@ -90,9 +91,11 @@ export async function tailTrail(
   return EXIT.done
 }
 
+type ReadingSecrets = TrailSecrets & Pick<ReadingOptions, 'ownIssuer'>
+
 /** Rows of earlier versions have personal values in clear. */
-async function readConcealed(db: Knex, query: AuditQuery, secrets: TrailSecrets): Promise<AuditPage> {
-  const page = await readAudit(db, query, PATIENT_READING)
+async function readConcealed(db: Knex, query: AuditQuery, secrets: ReadingSecrets): Promise<AuditPage> {
+  const page = await readAudit(db, query, { ...PATIENT_READING, ownIssuer: secrets.ownIssuer })
   return { ...page, events: page.events.map(row => concealPersonal(row, secrets)) }
 }
 

@@ -7,7 +7,7 @@ import { searchAtGateway, tailAtGateway } from './gateway-commands.ts'
 import { holdRows } from './hold-command.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { eraseAgain, eraseFromTrail, rewrapTrailKeys } from './erase-commands.ts'
-import { openTrail, type CommandEnvironment } from './open-trail.ts'
+import { openTrail, type CommandEnvironment, type TrailDatabase } from './open-trail.ts'
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
 import { showPush } from './push-command.ts'
 import { resumeAfterRestore } from './restore-command.ts'
@@ -30,7 +30,7 @@ interface AuditCommand {
   /** Name of the option that is given without a flag. */
   readonly operand?: string
   readonly run: (
-    openDb: () => Knex,
+    openDb: (variable?: TrailDatabase) => Knex,
     options: CommandOptions,
     terminal: AuditTerminal,
     environment: CommandEnvironment
@@ -119,10 +119,10 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: (openDb, options, terminal) => pruneTrail(openDb(), options, terminal)
   },
   erase: {
-    usage: 'erase <subject> --reason <text> --erasures <file> [--yes]',
+    usage: 'erase <subject> [--issuer <issuer>] --reason <text> --erasures <file> [--yes]',
     help: 'Makes names, addresses and other personal values of a person unreadable. DATABASE_URL is that of the pruner.',
     operand: 'subject',
-    options: { reason: textFlag, erasures: textFlag, yes: plainFlag },
+    options: { issuer: textFlag, reason: textFlag, erasures: textFlag, yes: plainFlag },
     run: eraseFromTrail
   },
   'erase-again': {
@@ -141,7 +141,7 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     usage: `hold [--name <matter> ${FILTERS} | --release <matter>] [--because <text>]`,
     help: 'Keeps rows from being pruned until they are released, and lists what is kept.',
     options: { ...RANGE, name: textFlag, release: textFlag, because: textFlag },
-    run: (openDb, options, terminal) => holdRows(openDb(), options, terminal)
+    run: holdRows
   },
   push: {
     usage: 'push [--end [--because <text>]]',
@@ -150,10 +150,12 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: (openDb, options, terminal) => showPush(openDb(), options, terminal)
   },
   'resume-after-restore': {
-    usage: 'resume-after-restore --because <text>',
-    help: 'Continues the trail of a database that was restored from a backup. docs/restore.md has the other steps.',
-    options: { because: textFlag },
-    run: (openDb, options, terminal, environment) => resumeAfterRestore(openDb(), options, terminal, environment)
+    usage: 'resume-after-restore --because <text> (--erasures <file> | --no-erasures)',
+    help:
+      'After a restore from a backup: destroys again what was erased since, by PRUNER_DATABASE_URL, and continues the ' +
+      'trail. docs/restore.md has the other steps.',
+    options: { because: textFlag, erasures: textFlag, 'no-erasures': plainFlag },
+    run: resumeAfterRestore
   }
 }
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set(['limit', 'lines', 'after', 'sequence'])
@@ -170,8 +172,8 @@ export async function runAuditCommand(given: AuditCommandCall): Promise<number> 
     return EXIT.done
   }
   const pools: Knex[] = []
-  const openDb = (): Knex => {
-    const db = openTrail(environment)
+  const openDb = (variable?: TrailDatabase): Knex => {
+    const db = openTrail(environment, variable)
     pools.push(db)
     return db
   }
@@ -223,6 +225,7 @@ function auditHelp(call: string): string {
     '',
     'DATABASE_URL, or DATABASE_URL_FILE, is that of a role that may read the trail and write to it.',
     'With --gateway SALLYPORT_AUDIT_AUTHORIZATION, or …_FILE, is what the gateway asks for: Bearer … or Basic ….',
+    "SALLYPORT_ISSUER is the trail's own issuer: --issuer needs it, and it is that of erase without --issuer.",
     'SALLYPORT_AUDIT_PERSON_KEYS and SALLYPORT_AUDIT_NAME_KEY, or …_FILE, are needed for personal values.',
     'Times are ISO 8601 with a zone: 2026-11-26T08:00:00Z. Exit codes: 0 done, 1 failed, 2 wrong call, 3 not verified.',
     ''

@@ -34,6 +34,21 @@ export function checkpointSettings(environment: CommandEnvironment): AuditTrailS
   }
 }
 
+/**
+ * The trail's own issuer, `SALLYPORT_ISSUER` as the process has it: subjects without an issuer are of this one.
+ * @throws {AuditUsageError} where an issuer is asked for and nobody can tell whether it is this one
+ */
+export function commandIssuer(
+  { issuer }: Readonly<Record<string, string | boolean | undefined>>,
+  environment: CommandEnvironment
+): string | undefined {
+  const own = readCommandVariable(environment, 'SALLYPORT_ISSUER')
+  if (issuer !== undefined && own === undefined) {
+    throw new AuditUsageError("SALLYPORT_ISSUER is missing: --issuer may be the trail's own")
+  }
+  return own
+}
+
 /** The value of a variable, or what is in the file that `<name>_FILE` names. */
 export function readCommandVariable(environment: CommandEnvironment, name: string): string | undefined {
   const path = environment[`${name}_FILE`]

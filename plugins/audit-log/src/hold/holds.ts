@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { JsonValue } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
+import type { TrailPerson } from '../privacy/trail-person.ts'
 import { pruningRecord } from '../pruning-mark.ts'
 import { FILTER_NAMES, parseAuditQuery } from '../query.ts'
 import { CURRENT_VERSION } from '../record.ts'
@@ -18,6 +19,8 @@ export interface LegalHold {
   readonly name: string
   /** Which rows, by fields and times of a query; what comes later is under it too. */
   readonly filter: Readonly<Record<string, string>>
+  /** The issuer of the filter is the trail's own: rows without an issuer are under it too. */
+  readonly overOwnIssuer: boolean
   /** UTC. */
   readonly placedAt: Date
 }
@@ -30,6 +33,8 @@ export interface HoldContext {
   readonly detail?: Readonly<Record<string, JsonValue>>
   /** Limit of each statement, in ms. */
   readonly timeoutMs: number
+  /** The trail's own issuer: a hold over an issuer has to know whether it is this one. */
+  readonly ownIssuer?: string | undefined
 }
 
 const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold'))"
@@ -37,25 +42,35 @@ const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold')
 /**
  * Places a hold, with the row that says so.
  * @param db pool of the app role
- * @param filter as in the query of the audit route: `subject`, `resourceId`, `from`, `until` …; not empty
+ * @param filter as in the query of the audit route: `subject`, `issuer`, `resourceId`, `from`, `until` …; not empty
  * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID` for a filter that is none
  */
 export async function placeHold(
   db: Knex,
   { name, filter }: Pick<LegalHold, 'name' | 'filter'>,
-  { process, detail, timeoutMs }: HoldContext
+  { process, detail, timeoutMs, ownIssuer }: HoldContext
 ): Promise<void> {
   parseAuditQuery(filter)
   const names = Object.keys(filter)
   if (names.length === 0) throw new Error('a hold needs a field or a time')
   const other = names.find(each => each !== 'from' && each !== 'until' && !FILTER_NAMES.some(known => known === each))
   if (other !== undefined) throw new Error(`rows cannot be held by ${other}`)
+  if (filter.issuer !== undefined && ownIssuer === undefined) {
+    throw new Error('a hold over an issuer has to know which one is the own of the trail')
+  }
+  const overOwnIssuer = filter.issuer !== undefined && filter.issuer === ownIssuer
   await db.transaction(async trx => {
     await trx.raw(HOLD_LOCK)
     if ((await liveHold(trx, name)) !== null) throw new Error(`there is a hold ${name} already`)
     const record = pruningRecord(CURRENT_VERSION, process, HOLD_ACTION, { ...detail, name, filter })
     await insertRecords(trx, [record], timeoutMs)
-    await trx('audit_holds').insert({ id: randomUUID(), name, filter: JSON.stringify(filter), event_id: record.id })
+    await trx('audit_holds').insert({
+      id: randomUUID(),
+      name,
+      filter: JSON.stringify(filter),
+      over_own_issuer: overOwnIssuer,
+      event_id: record.id
+    })
   })
 }
 
@@ -79,7 +94,8 @@ const LIVE = 'not exists (select from audit_hold_releases r where r.hold_id = h.
 /** Holds that are not released, the oldest first. @param db any role that may select */
 export async function listHolds(db: Knex): Promise<LegalHold[]> {
   const { rows } = await db.raw<Rows<LegalHold>>(
-    `select name, filter, placed_at as "placedAt" from audit_holds h where ${LIVE} order by placed_at, name`
+    `select name, filter, over_own_issuer as "overOwnIssuer", placed_at as "placedAt"
+    from audit_holds h where ${LIVE} order by placed_at, name`
   )
   return rows
 }
@@ -88,9 +104,13 @@ export async function listHolds(db: Knex): Promise<LegalHold[]> {
  * Names of holds that rows of this person may be under: while there is one, nobody erases the person.
  * @param db any role that may select
  */
-export async function holdsOverSubject(db: Knex, subject: string): Promise<string[]> {
+export async function holdsOverPerson(db: Knex, { subject, issuer }: TrailPerson): Promise<string[]> {
   return (await listHolds(db))
     .filter(({ filter }) => filter.subject === undefined || filter.subject === subject)
+    .filter(
+      ({ filter, overOwnIssuer }) =>
+        filter.issuer === undefined || (issuer === null ? overOwnIssuer : filter.issuer === issuer)
+    )
     .map(({ name }) => name)
 }
 

@@ -29,7 +29,7 @@ export interface LiveTail {
   readonly timeoutMs: number
   /** Ends the tail. */
   readonly signal: AbortSignal
-  readonly rules: RecordRules
+  readonly rules: RecordRules & Pick<ReadAuditLogOptions, 'ownIssuer'>
 }
 
 /** Follows the trail of this process for its own code, which has to ask who may read and to record that. */
@@ -56,7 +56,12 @@ export async function* followRows(tail: LiveTail): AsyncGenerator<LiveStep> {
   let after = query.after ?? (await readHead(db)).sequence
   yield { kind: 'place', sequence: after }
   while (!signal.aborted) {
-    const page = await readAudit(db, { ...query, order: 'oldest', limit: ROWS_TOGETHER, after }, { timeoutMs })
+    const { ownIssuer } = rules
+    const page = await readAudit(
+      db,
+      { ...query, order: 'oldest', limit: ROWS_TOGETHER, after },
+      { timeoutMs, ownIssuer }
+    )
     for (const row of page.events) {
       yield { kind: 'row', row: concealPersonal(row, rules) }
       after = row.sequence

@@ -2,13 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import { buildRecord } from '../build-record.ts'
-import { cleanText } from '../clean.ts'
+import { cleanOptional, cleanText } from '../clean.ts'
 import type { Rows } from '../seal-pending.ts'
 import { insertRecords } from '../store.ts'
-import { holdsOverSubject } from '../hold/holds.ts'
+import { holdsOverPerson } from '../hold/holds.ts'
 import { keepErasure, readKeptErasures } from './erasure-file.ts'
 import { fieldClasses } from './field-class.ts'
 import { createJoinHash } from './join-hash.ts'
+import { personColumns, personIssuer, type TrailPerson } from './trail-person.ts'
 
 /** Action of the row that says that a person was erased. */
 export const ERASE_ACTION = 'audit.erase'
@@ -30,6 +31,10 @@ export interface ErasingOptions {
 /** Who is erased, and why. */
 export interface ErasureRequest extends ErasingOptions {
   readonly subject: string
+  /** Of the subject; left out: the trail's own. */
+  readonly issuer?: string | undefined
+  /** The trail's own issuer; needed where an issuer is named, which may be this one. */
+  readonly ownIssuer?: string | undefined
   /** Why, for the row that says so. */
   readonly ground: string
   /** Who asked for it. */
@@ -47,6 +52,13 @@ export interface ErasureResult {
   readonly alreadyErased: boolean
   /** Rows of earlier versions, which have addresses and names in clear: only pruning removes them. */
   readonly clearRows: number
+  /**
+   * Rows of a person of another issuer that are sealed under the key which a person of the own issuer with the same
+   * subject has: earlier releases told persons by the subject alone. Erasing that person makes them unreadable.
+   */
+  readonly sharedRows: number
+  /** Other issuers at which this subject is a person with keys: these persons stay. */
+  readonly otherIssuers: readonly string[]
   /** No transaction that began before can still bring a key of the person. */
   readonly settled: boolean
 }
@@ -59,47 +71,90 @@ export interface ErasureResult {
  */
 export async function erasePerson(db: Knex, request: ErasureRequest): Promise<ErasureResult> {
   const { file, onProgress = () => {}, timeoutMs = 5000 } = request
-  // As rows have it.
-  const subject = cleanText(request.subject)
-  const holds = await holdsOverSubject(db, subject)
+  const person = requestedPerson(request)
+  const holds = await holdsOverPerson(db, person)
   if (holds.length > 0) throw new Error(`rows of this person are under a legal hold: ${holds.join(', ')}`)
-  const known = await db('audit_person_keys').where({ subject }).pluck<string[]>('id').timeout(timeoutMs)
-  const [clear] = await db('audit_events')
-    .where({ subject })
-    .where('version', '<', 3)
-    .count<{ count: string }[]>('* as count')
-    .timeout(timeoutMs)
-  const clearRows = Number(clear?.count ?? 0)
-  const last = await db('audit_erasures').where({ subject }).first<{ id: string } | undefined>('id').timeout(timeoutMs)
-  if (known.length === 0 && last !== undefined) return { keys: 0, alreadyErased: true, clearRows, settled: true }
+  const owner = personColumns(person)
+  const known = await db('audit_person_keys').where(owner).pluck<string[]>('id').timeout(timeoutMs)
+  const left = await leftOf(db, person, request)
+  const last = await db('audit_erasures').where(owner).first<{ id: string } | undefined>('id').timeout(timeoutMs)
+  if (known.length === 0 && last !== undefined) return { keys: 0, alreadyErased: true, ...left, settled: true }
   onProgress(`${known.length} keys found`)
-  await keepErasure(file, { subject, keys: known, at: new Date().toISOString() }, erasureRing(request))
+  await keepErasure(file, { ...person, keys: known, at: new Date().toISOString() }, erasureRing(request))
   onProgress('written down outside the database')
-  const { keys, transaction } = await db.transaction(
-    async trx => await destroyKeys(trx, { ...request, subject }, timeoutMs)
-  )
+  const { keys, transaction } = await db.transaction(async trx => await destroyKeys(trx, person, request))
   onProgress(`${keys} keys destroyed`)
   const settled = await waitForEarlier(db, transaction, request.settleMs ?? 30_000)
-  const late = settled ? await destroyLate(db, subject, timeoutMs) : 0
-  return { keys: keys + late, alreadyErased: false, clearRows, settled }
+  const late = settled ? await destroyLate(db, owner, timeoutMs) : 0
+  return { keys: keys + late, alreadyErased: false, ...left, settled }
+}
+
+/** The person, as rows have it. */
+function requestedPerson({ subject, issuer, ownIssuer }: ErasureRequest): TrailPerson {
+  if (issuer !== undefined && ownIssuer === undefined) {
+    throw new Error('whether the issuer is the own of the trail has to be known')
+  }
+  return { subject: cleanText(subject), issuer: personIssuer(cleanOptional(issuer), ownIssuer) }
+}
+
+/** What is left of a person when its keys are gone, and who is somebody else. */
+async function leftOf(
+  db: Knex,
+  { subject, issuer }: TrailPerson,
+  { ownIssuer, timeoutMs = 5000 }: ErasureRequest
+): Promise<Pick<ErasureResult, 'clearRows' | 'sharedRows' | 'otherIssuers'>> {
+  const ofIssuer = issuer ?? ownIssuer
+  const clear = db('audit_events').where({ subject }).where('version', '<', 3)
+  if (ofIssuer !== undefined) {
+    void clear.where(rows =>
+      issuer === null ? rows.where({ issuer: ofIssuer }).orWhereNull('issuer') : rows.where({ issuer })
+    )
+  }
+  const [inClear] = await clear.count<{ count: string }[]>('* as count').timeout(timeoutMs)
+  const others = await db('audit_person_keys')
+    .distinct('issuer')
+    .where({ issuer_subject: subject })
+    .whereNotNull('issuer')
+    .pluck<string[]>('issuer')
+    .timeout(timeoutMs)
+  return {
+    clearRows: Number(inClear?.count ?? 0),
+    sharedRows: issuer === null ? 0 : await sharedRowsOf(db, { subject, issuer }, timeoutMs),
+    otherIssuers: others.filter(other => other !== issuer)
+  }
+}
+
+async function sharedRowsOf(db: Knex, { subject, issuer }: TrailPerson, timeoutMs: number): Promise<number> {
+  const { rows } = await db
+    .raw<Rows<{ count: string }>>(
+      `select count(*) as count from audit_events where subject = :subject and issuer = :issuer
+        and split_part(sealed, ':', 1) in (select id::text from audit_person_keys where subject = :subject)`,
+      { subject, issuer: issuer ?? '' }
+    )
+    .timeout(timeoutMs)
+  return Number(rows[0]?.count ?? 0)
 }
 
 async function destroyKeys(
   trx: Knex.Transaction,
-  { subject, ground, operator, process = 'audit-eraser' }: ErasureRequest,
-  timeoutMs: number
+  person: TrailPerson,
+  { ground, operator, process = 'audit-eraser', timeoutMs = 5000 }: ErasureRequest
 ): Promise<{ keys: number; transaction: string }> {
-  const keys = await trx('audit_person_keys').where({ subject }).delete().timeout(timeoutMs)
+  const { subject, issuer } = person
+  const owner = personColumns(person)
+  const keys = await trx('audit_person_keys').where(owner).delete().timeout(timeoutMs)
   const event = {
     action: ERASE_ACTION,
     outcome: 'success',
     resource: { type: 'person', id: subject },
-    detail: { ground, operator, keys }
+    detail: { ground, operator, keys, ...(issuer !== null && { issuer }) }
   } as const
   const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date() })
   await insertRecords(trx, [record], timeoutMs)
   const erasedAt = trx.raw('clock_timestamp()')
-  await trx('audit_erasures').insert({ subject, erased_at: erasedAt, event_id: record.id }).timeout(timeoutMs)
+  await trx('audit_erasures')
+    .insert({ ...owner, erased_at: erasedAt, event_id: record.id })
+    .timeout(timeoutMs)
   const {
     rows: [row]
   } = await trx.raw<Rows<{ id: string }>>('select pg_current_xact_id()::text as id')
@@ -123,10 +178,10 @@ async function waitForEarlier(db: Knex, transaction: string, settleMs: number): 
 
 const SETTLING_STEP_MS = 100
 
-async function destroyLate(db: Knex, subject: string, timeoutMs: number): Promise<number> {
+async function destroyLate(db: Knex, owner: Record<string, string>, timeoutMs: number): Promise<number> {
   return await db('audit_person_keys')
-    .where({ subject })
-    .where('created_at', '<=', db('audit_erasures').max('erased_at').where({ subject }))
+    .where(owner)
+    .where('created_at', '<=', db('audit_erasures').max('erased_at').where(owner))
     .delete()
     .timeout(timeoutMs)
 }
@@ -152,20 +207,23 @@ export async function reapplyErasures(db: Knex, options: ErasingOptions): Promis
     const detail = { erasures: erasures.length }
     const event = { action: REAPPLY_ACTION, outcome: 'success', reason: 'restored', detail } as const
     const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date() })
-    for (const { subject, keys: ids, at } of erasures) {
+    for (const { keys: ids, at, ...person } of erasures) {
+      const owner = personColumns(person)
       keys += await trx('audit_person_keys')
         .where(chosen =>
           chosen
             .whereIn('id', [...ids])
-            .orWhere({ subject })
+            .orWhere(owner)
             .where('created_at', '<=', at)
         )
-        .where({ subject })
+        .where(owner)
         .delete()
         .timeout(timeoutMs)
-      const known = await trx('audit_erasures').where({ subject }).where('erased_at', '>=', at).first('id')
+      const known = await trx('audit_erasures').where(owner).where('erased_at', '>=', at).first('id')
       if (known === undefined) {
-        await trx('audit_erasures').insert({ subject, erased_at: at, event_id: record.id }).timeout(timeoutMs)
+        await trx('audit_erasures')
+          .insert({ ...owner, erased_at: at, event_id: record.id })
+          .timeout(timeoutMs)
       }
     }
     await insertRecords(trx, [record], timeoutMs)

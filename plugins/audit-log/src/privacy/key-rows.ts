@@ -32,9 +32,11 @@ export function statementsOf(db: Knex, timeoutMs: number): KeyStatements {
   }
 }
 
-/** Whose key: a subject, or everybody without one on a day of UTC. */
+/** Whose key: a subject of an issuer, or everybody without one on a day of UTC. */
 export interface KeyOwner {
   readonly subject: string | null
+  /** `null`: the trail's own, or a day. */
+  readonly issuer: string | null
   /** `YYYY-MM-DD`; `null` for a subject. */
   readonly day: string | null
 }
@@ -45,25 +47,37 @@ export interface OwnerRow extends KeyOwner {
   readonly wrappedBy: string | null
   readonly wrapped: Buffer | null
   readonly committed: boolean
-  /** When the subject was erased last, in the form of records. */
+  /** When the person was erased last, in the form of records. */
   readonly erasedAt: string | null
 }
 
 const KEYS_OF_OWNERS = `
-  select o.subject, o.day::text as day, k.id, k.wrapped_by as "wrappedBy", k.wrapped,
+  select coalesce(o.subject, o.issuer_subject) as subject, o.issuer, o.day::text as day, k.id, k.wrapped_by as "wrappedBy", k.wrapped,
     k.transaction_id is distinct from pg_current_xact_id_if_assigned() as committed,
     to_char(e.erased_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "erasedAt"
-  from unnest(:subjects::text[], :days::date[]) as o (subject, day)
-  left join audit_person_keys k on k.subject = o.subject or k.day = o.day
-  left join lateral (select max(erased_at) as erased_at from audit_erasures where subject = o.subject) e on true
+  from unnest(:subjects::text[], :issuers::text[], :others::text[], :days::date[])
+    as o (subject, issuer, issuer_subject, day)
+  left join audit_person_keys k
+    on k.subject = o.subject or k.day = o.day or (k.issuer = o.issuer and k.issuer_subject = o.issuer_subject)
+  left join lateral (
+    select max(erased_at) as erased_at from audit_erasures
+    where subject = o.subject or (issuer = o.issuer and issuer_subject = o.issuer_subject)
+  ) e on true
   order by k.created_at, k.id`
 
 /** The keys of these owners, the oldest of each first; a row without a key where there is none. */
 export async function readOwnerKeys({ run }: KeyStatements, owners: readonly KeyOwner[]): Promise<OwnerRow[]> {
-  return await run<OwnerRow>(KEYS_OF_OWNERS, {
-    subjects: owners.map(({ subject }) => subject),
+  return await run<OwnerRow>(KEYS_OF_OWNERS, ownerColumns(owners))
+}
+
+/** The columns of owners: a subject of another issuer stands apart. */
+function ownerColumns(owners: readonly KeyOwner[]): Record<string, (string | null)[]> {
+  return {
+    subjects: owners.map(({ subject, issuer }) => (issuer === null ? subject : null)),
+    issuers: owners.map(({ issuer }) => issuer),
+    others: owners.map(({ subject, issuer }) => (issuer === null ? null : subject)),
     days: owners.map(({ day }) => day)
-  })
+  }
 }
 
 /** Stores new keys. */
@@ -72,13 +86,12 @@ export async function insertKeys(
   keys: readonly (StoredKey & KeyOwner & { readonly expiresAt: Date | null })[]
 ): Promise<void> {
   await run(
-    `insert into audit_person_keys (id, subject, day, wrapped_by, wrapped, expires_at)
-    select * from unnest(:ids::uuid[], :subjects::text[], :days::date[], :wrappers::text[], :wrapped::bytea[],
-      :expiries::timestamptz[])`,
+    `insert into audit_person_keys (id, subject, issuer, issuer_subject, day, wrapped_by, wrapped, expires_at)
+    select * from unnest(:ids::uuid[], :subjects::text[], :issuers::text[], :others::text[], :days::date[],
+      :wrappers::text[], :wrapped::bytea[], :expiries::timestamptz[])`,
     {
       ids: keys.map(({ id }) => id),
-      subjects: keys.map(({ subject }) => subject),
-      days: keys.map(({ day }) => day),
+      ...ownerColumns(keys),
       wrappers: keys.map(({ wrappedBy }) => wrappedBy),
       wrapped: keys.map(({ wrapped }) => wrapped),
       expiries: keys.map(({ expiresAt }) => expiresAt?.toISOString() ?? null)

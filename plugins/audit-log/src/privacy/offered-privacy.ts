@@ -3,6 +3,7 @@ export { parseJoinKeys, type JoinKey } from './join-hash.ts'
 export { parsePrivacyKeys, type PersonWrappingKey, type TrailPrivacy } from './privacy-options.ts'
 export type { FieldClass } from './field-class.ts'
 export type { PersonalValues } from './personal-values.ts'
+export { personIssuer, type TrailPerson } from './trail-person.ts'
 export { concealPersonal, readPersonal, type PersonalReading, type PersonalRow } from './read-personal.ts'
 export {
   parsePersonalQuery,

@@ -33,8 +33,9 @@ export interface PersonKeys {
 }
 
 /** What an owner is known by in maps. */
-export function ownerName({ subject, day }: KeyOwner): string {
-  return subject === null ? `day ${day}` : `subject ${subject}`
+export function ownerName({ subject, issuer, day }: KeyOwner): string {
+  // No text of a record has a NUL.
+  return subject === null ? `day ${day}` : `subject ${issuer ?? ''}\0${subject}`
 }
 
 const KEY_DAY_MS = 86_400_000
@@ -67,7 +68,7 @@ export function createPersonKeys(options: PersonKeyOptions): PersonKeys {
     const made = owners.map(owner => ({ owner, ...makeKey(randomUUID(), ring) }))
     await insertKeys(
       statements,
-      made.map(({ owner: { subject, day }, stored }) => storedFor({ subject, day }, stored))
+      made.map(({ owner: { subject, issuer, day }, stored }) => storedFor({ subject, issuer, day }, stored))
     )
     return made.map(({ owner, open }) => [owner, { ...open, erasedAt: owner.erasedAt }])
   }

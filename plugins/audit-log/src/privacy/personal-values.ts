@@ -14,6 +14,8 @@ export interface PersonalValues {
   readonly detail?: Readonly<Record<string, JsonValue>>
   /** Whose values `detail` has, where it is not the subject of the row. */
   readonly person?: string
+  /** Of that person; left out: the trail's own. */
+  readonly issuerOfPerson?: string
 }
 
 /** Stands in `detail` where a personal value was. */

@@ -7,6 +7,7 @@ import type { JoinHash, LookedUp } from './join-hash.ts'
 import { insertLookups, type KeyOwner, type KeyStatements, type Lookup } from './key-rows.ts'
 import { createPersonKeys, ownerName, type PersonKey, type PersonKeyOptions, type PersonKeys } from './person-keys.ts'
 import type { PersonalValues } from './personal-values.ts'
+import { personIssuer } from './trail-person.ts'
 
 /** Seals what rows say of persons, so that they can be stored. */
 export interface PersonalSealer {
@@ -20,6 +21,8 @@ export interface PersonalSealer {
 /** Settings of {@link createPersonalSealer}. */
 export interface PersonalSealerOptions extends PersonKeyOptions {
   readonly joinHash: JoinHash
+  /** Issuer of the trail's own subjects; left out: a subject alone is a person. */
+  readonly ownIssuer?: string | undefined
 }
 
 /** A part of what a row says, under the key of one owner. */
@@ -39,13 +42,13 @@ const LOOKUP_TAG_BYTES = 16
 
 /** Makes the sealer of a process. */
 export function createPersonalSealer(options: PersonalSealerOptions): PersonalSealer {
-  const { joinHash, maxCachedKeys } = options
+  const { joinHash, maxCachedKeys, ownIssuer } = options
   const personKeys = createPersonKeys(options)
   /** Tags whose lookups are stored. */
   const knownTags = new LRUCache<string, string>({ max: maxCachedKeys * LOOKUPS_OF_A_KEY })
 
   async function seal(records: readonly BuiltRecord[], statements: KeyStatements): Promise<readonly AuditRecord[]> {
-    const rows = records.map(partsOf)
+    const rows = records.map(record => partsOf(record, ownIssuer))
     if (rows.every(({ parts }) => parts.length === 0)) return rows.map(({ record }) => record)
     for (;;) {
       const keys = await keysFor(personKeys, rows, statements)
@@ -91,15 +94,17 @@ export function createPersonalSealer(options: PersonalSealerOptions): PersonalSe
 type TagOf = (key: PersonKey, field: LookedUp, value: string | undefined) => string | null
 
 /** A row with what it says of persons, by owner. */
-function partsOf(record: BuiltRecord): SealingRow {
+function partsOf(record: BuiltRecord, ownIssuer: string | undefined): SealingRow {
   const { subject, occurredAt, personal = null } = record
   if (personal === null) return { record, parts: [] }
-  const own = subject === null ? { subject, day: occurredAt.slice(0, 10) } : { subject, day: null }
-  const { detail, person, ...who } = personal
-  if (detail === undefined || person === undefined || person === subject) {
+  const issuer = subject === null ? null : personIssuer(record.issuer, ownIssuer)
+  const own = { subject, issuer, day: subject === null ? occurredAt.slice(0, 10) : null }
+  const { detail, person, issuerOfPerson, ...who } = personal
+  const issuerOfDetail = personIssuer(issuerOfPerson, ownIssuer)
+  if (detail === undefined || person === undefined || (person === subject && issuerOfDetail === issuer)) {
     return { record, parts: [{ owner: own, values: { ...who, ...(detail !== undefined && { detail }) } }] }
   }
-  const others = { owner: { subject: person, day: null }, values: { detail } }
+  const others = { owner: { subject: person, issuer: issuerOfDetail, day: null }, values: { detail } }
   return { record, parts: Object.keys(who).length === 0 ? [others] : [{ owner: own, values: who }, others] }
 }
 

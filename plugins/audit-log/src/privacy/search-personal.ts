@@ -22,6 +22,8 @@ export interface PersonalPage extends Omit<AuditPage, 'events'> {
 /** What a search by name or address needs beside the database. */
 export interface PersonalSearch extends PersonalReading {
   readonly joinHash: JoinHash
+  /** The trail's own issuer, for a query that names it. */
+  readonly ownIssuer?: string | undefined
 }
 
 /**
@@ -51,12 +53,12 @@ function personalText(parameter: string, value: unknown): string {
 export async function readPersonalAudit(
   db: Knex,
   { name, sourceAddress, ...query }: PersonalQuery,
-  { joinHash, keys = [], timeoutMs = 5000 }: PersonalSearch
+  { joinHash, keys = [], timeoutMs = 5000, ownIssuer }: PersonalSearch
 ): Promise<PersonalPage> {
   const also: RowCondition[] = []
   if (name !== undefined) also.push(await nameCondition(db, name, joinHash, timeoutMs))
   if (sourceAddress !== undefined) also.push(await addressCondition(db, sourceAddress, joinHash, timeoutMs))
-  const page = await readAudit(db, query, { timeoutMs, also })
+  const page = await readAudit(db, query, { timeoutMs, also, ownIssuer })
   return { ...page, events: await readPersonal(db, page.events, { keys, timeoutMs }) }
 }
 
@@ -91,7 +93,7 @@ async function taggedCondition(
   timeoutMs: number
 ): Promise<RowCondition> {
   const found = await statementsOf(db, timeoutMs).run<TagRow>(
-    `select distinct l.tag, k.subject, k.day::text as day
+    `select distinct l.tag, coalesce(k.subject, k.issuer_subject) as subject, k.day::text as day
     from audit_lookups l join audit_person_keys k on k.id = l.key_id where l.token = any(:tokens::text[])`,
     { tokens }
   )

@@ -26,6 +26,11 @@ export function eventConditions(query: AuditQuery, also: readonly RowCondition[]
   ]
 }
 
+/** Whoever is named without an issuer is of the trail's own. */
+export function ofOwnIssuer(issuer: string): RowCondition {
+  return { sql: '(e.issuer = ? or (e.issuer is null and e.subject is not null))', values: [issuer] }
+}
+
 /** Where the seal `s` may be: behind the page before. */
 export function placeCondition({ order, after }: AuditQuery): RowCondition[] {
   if (after === undefined) return []

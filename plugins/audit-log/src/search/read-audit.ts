@@ -3,7 +3,7 @@ import { withConnection } from '../connection.ts'
 import type { AuditPage, AuditQuery } from '../query.ts'
 import type { AuditRecord } from '../record.ts'
 import type { Rows } from '../seal-pending.ts'
-import { eventConditions, type RowCondition } from './page-conditions.ts'
+import { eventConditions, ofOwnIssuer, type RowCondition } from './page-conditions.ts'
 import { indexedRows, pageIndexes, queriedTimes, type PageIndex } from './page-index.ts'
 import { fewRowsPage, spanPage, walkedPage, type PageAsked } from './page-statement.ts'
 import { SPAN_ROWS } from './span-rows.ts'
@@ -13,6 +13,8 @@ export interface ReadingOptions {
   /** Default 5000. */
   readonly timeoutMs?: number
   readonly also?: readonly RowCondition[]
+  /** The trail's own issuer, for a query that names it; left out: rows have what it names, or are not found. */
+  readonly ownIssuer?: string | undefined
 }
 
 /** So many rows of an index are all read and sorted: that is less than looking into one span after the other. */
@@ -30,12 +32,12 @@ const FEW_SEALS = 2 * SPAN_ROWS
 export async function readAudit(
   db: Knex,
   query: AuditQuery,
-  { timeoutMs = 5000, also = [] }: ReadingOptions = {}
+  { timeoutMs = 5000, also = [], ownIssuer }: ReadingOptions = {}
 ): Promise<AuditPage> {
-  const asked = { query, also, most: query.limit + 1 }
+  const asked = pageAsked(query, also, ownIssuer)
   const rows = await withConnection(db, timeoutMs, async connection => {
     // What is asked by other conditions has its own indexes, and the planner weighs them.
-    if (also.length > 0 || eventConditions(query, also).length === 0) {
+    if (also.length > 0 || eventConditions(asked.query, asked.also).length === 0) {
       const { sql, values } = walkedPage(asked)
       return (await db.raw<Rows<PageRow>>(sql, [...values]).connection(connection)).rows
     }
@@ -49,6 +51,14 @@ export async function readAudit(
   })
   const events = rows.slice(0, query.limit).map(row => ({ ...row, sequence: Number(row.sequence) }))
   return { events, next: rows.length > query.limit ? (events.at(-1)?.sequence ?? null) : null }
+}
+
+/** The trail's own issuer is no value of a column alone, so it is a condition of its own. */
+function pageAsked(query: AuditQuery, also: readonly RowCondition[], ownIssuer: string | undefined): PageAsked {
+  const { issuer, limit, ...others } = query
+  const most = limit + 1
+  if (issuer === undefined || issuer !== ownIssuer) return { query, also, most }
+  return { query: { ...others, limit }, also: [...also, ofOwnIssuer(issuer)], most }
 }
 
 type PageRow = AuditRecord & { sequence: string; chainHash: string }

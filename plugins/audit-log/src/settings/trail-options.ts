@@ -16,11 +16,11 @@ import type { AuditTrailSettings, ProcessTrailSettings } from './trail-settings.
 type TrailOptionName = 'outage' | 'checkpoints' | 'privacy' | 'push' | 'pruning'
 
 /** The options that follow from the settings of a process. */
-export type TrailOptions = Required<Pick<AuditLogOptions, TrailOptionName>>
+export type TrailOptions = Required<Pick<AuditLogOptions, TrailOptionName>> & Pick<AuditLogOptions, 'ownIssuer'>
 
 /**
- * The options `outage`, `checkpoints`, `privacy`, `push` and `pruning` of a process, to be spread into those of the
- * plugin.
+ * The options `outage`, `checkpoints`, `privacy`, `push`, `pruning` and `ownIssuer` of a process, to be spread into
+ * those of the plugin.
  * @param process names the trail where the settings do not
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
@@ -32,7 +32,8 @@ export function auditTrailOptions(settings: ProcessTrailSettings, process: strin
     checkpoints: checkpointsFrom(settings, process),
     privacy: privacyFrom(settings),
     push: pushFrom(settings, process),
-    pruning: pruningFrom(settings)
+    pruning: pruningFrom(settings),
+    ...(settings.issuer !== undefined && { ownIssuer: settings.issuer })
   }
 }
 

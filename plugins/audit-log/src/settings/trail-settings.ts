@@ -193,8 +193,10 @@ export type AuditTrailSettings = {
   readonly [Name in keyof TrailValues]: TrailValues[Name] extends string[] ? readonly string[] : TrailValues[Name]
 }
 
-/** The settings of a trail, and whether its process is in production. */
+/** The settings of a trail, and what its process says that concerns it. */
 export type ProcessTrailSettings = AuditTrailSettings & {
   /** Only `production` matters: there the keys of persons are wrapped, or the process does not start. */
   readonly nodeEnv?: string | undefined
+  /** Whose subjects are the process's own. */
+  readonly issuer?: string | undefined
 }

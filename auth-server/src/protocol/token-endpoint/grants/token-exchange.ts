@@ -9,6 +9,7 @@ import {
   type AccessTokenClaims
 } from '../../../tokens/access-token-claims.ts'
 import { requestedScopes, scopesAtAudience } from '../../narrow-scopes.ts'
+import { CONNECTION_PARAMETERS, endUserConnection } from '../end-user-connection.ts'
 import { requireParameter, tokenResponse, type Grant, type GrantContext, type TokenResponse } from '../grant.ts'
 
 /** @see RFC 8693 §3 */
@@ -31,7 +32,8 @@ export const tokenExchangeGrant: Grant = {
     'scope',
     'actor_token',
     'actor_token_type',
-    'requested_subject'
+    'requested_subject',
+    ...CONNECTION_PARAMETERS
   ],
   confidentialOnly: true,
   advertised: 'always',
@@ -41,6 +43,7 @@ export const tokenExchangeGrant: Grant = {
 async function exchangeSubjectToken(context: GrantContext): Promise<TokenResponse> {
   const { server, client, parameters, confirmation } = context
   refuseUnsupported(parameters)
+  endUserConnection(context)
   const audience = requireParameter(parameters, 'audience')
   if (!client.audiences.includes(audience)) throw invalidTarget('audience-not-allowed')
   const { claims, status } = await verifySubject(context, requireParameter(parameters, 'subject_token'))
