@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { RecordedVersions } from './build-record.ts'
 import { PRUNE_ACTION, pruneDetail, pruningRecord, rangeDigest, type PrunedRange } from './pruning-mark.ts'
 import { CURRENT_VERSION } from './record.ts'
 import { GENESIS, type Rows } from './seal-pending.ts'
@@ -27,6 +28,8 @@ export interface PruneOptions {
   readonly classes?: readonly RetentionClass[]
   /** Name of this job in the rows about pruning. Default `audit-pruner`. */
   readonly process?: string
+  /** Which release and configuration did it, for its rows. */
+  readonly versions?: RecordedVersions | undefined
   /** Limit of the statements that write those rows, default 5000. */
   readonly timeoutMs?: number
 }
@@ -42,7 +45,7 @@ export interface PruneOptions {
  */
 export async function pruneAudit(
   db: Knex,
-  { before, classes = [], process = 'audit-pruner', timeoutMs = 5000 }: PruneOptions
+  { before, classes = [], process = 'audit-pruner', timeoutMs = 5000, versions }: PruneOptions
 ): Promise<PruneResult> {
   return db.transaction(async trx => {
     await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
@@ -55,7 +58,7 @@ export async function pruneAudit(
     const ranges = through <= start ? [] : await prunableRanges(trx, start, { own, others, through })
     if (ranges.length === 0) return { removed: 0, throughSequence: pruned }
     let removed = 0
-    for (const range of ranges) removed += await pruneRange(trx, range, { process, timeoutMs })
+    for (const range of ranges) removed += await pruneRange(trx, range, { process, timeoutMs, versions })
     return { removed, throughSequence: Math.max(ranges.at(-1)?.last ?? 0, others, pruned) }
   })
 }
@@ -143,7 +146,11 @@ function actionPattern(action: string): string {
 async function pruneRange(
   trx: Knex.Transaction,
   range: PrunedRange,
-  { process, timeoutMs }: { readonly process: string; readonly timeoutMs: number }
+  {
+    process,
+    timeoutMs,
+    versions
+  }: Required<Pick<PruneOptions, 'process' | 'timeoutMs'>> & Pick<PruneOptions, 'versions'>
 ): Promise<number> {
   const { first, last, digest } = range
   const sealed = trx('audit_seals').select('event_id').whereBetween('sequence', [first, last])
@@ -151,7 +158,7 @@ async function pruneRange(
   if (removed !== last - first + 1) {
     throw new Error(`${removed} rows of the sequences ${first} to ${last} were there to remove`)
   }
-  const record = pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range))
+  const record = pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range), versions)
   await insertRecords(trx, [record], timeoutMs)
   await trx('audit_prunings').insert({
     first_sequence: first,
