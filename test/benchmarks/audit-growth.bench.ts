@@ -1,106 +1,62 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readAudit, sealNow, verifyChain, type AuditQuery } from '@sallyport/audit-log'
+import { pruneAudit, readAudit, type AuditQuery } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
-import { buildRecord } from '../../plugins/audit-log/src/build-record.ts'
-import { fieldClasses } from '../../plugins/audit-log/src/privacy/field-class.ts'
-import { createJoinHash } from '../../plugins/audit-log/src/privacy/join-hash.ts'
-import { createPersonalSealer } from '../../plugins/audit-log/src/privacy/seal-personal.ts'
-import { databaseStore } from '../../plugins/audit-log/src/store.ts'
 import { startAuditedDatabase, type AuditedDatabase } from './audit/audited-database.ts'
-import { FILTERED, grownEvent, grownPlace } from './audit/grown-trail.ts'
+import { explainPage } from './audit/explain-pages.ts'
+import { fillTrail } from './audit/fill-trail.ts'
+import { FILTERED, timeOfPlace } from './audit/grown-trail.ts'
+import { measureRows } from './audit/measure-rows.ts'
 import { quantile, rounded } from './support/distribution.ts'
 import type { Measured, Measurement } from './support/types.ts'
 
 const FIRST_STAGE = 10_000
 const DEFAULT_ROWS = 1_000_000
-const ROWS_TOGETHER = 200
-const INSERTS_AT_A_TIME = 2
-/** Rows between two runs of the sealer. */
-const SEALED_TOGETHER = 20_000
+/** Rows of each stage that go through the plugin and the real sealer and are verified: the last ones. */
+const MEASURED_ROWS = 10_000
 /** Searches by each filter, half of them for what is there. */
 const SEARCHES = 40
 const TIMEOUT_MS = 120_000
 const GOAL_MS = 50
+/** A tenth of the trail is pruned in each stage, the oldest. */
+const PRUNED_SHARE = 10
 
 /**
  * A trail that grows tenfold from stage to stage, to a million rows or as many as `--rows` says: what a row costs to
- * insert, to seal and to verify, and how long a page of 50 rows takes by each filter. `--profiles FOLDER` keeps the
- * plans of the last stage.
+ * insert, to seal and to verify, how long a page of 50 rows takes by each filter, and what pruning costs. The last
+ * 10,000 rows of each stage are written by the plugin; those before are the same rows out of SQL (`fillTrail`), sealed
+ * by the real sealer. `--profiles FOLDER` keeps the plans of the last stage.
  */
 export const measurement: Measurement = async (log, { rows = DEFAULT_ROWS, profiles }) => {
   const database = await startAuditedDatabase()
   try {
-    const grow = trailGrower(database)
+    const measure = measureRows(database)
     const stages: Record<string, Record<string, number>> = {}
-    for (let stage = Math.min(FIRST_STAGE, rows); ; stage = Math.min(stage * 10, rows)) {
-      const costs = await grow(stage)
+    for (let [stage, written] = [Math.min(FIRST_STAGE, rows), 0]; ; stage = Math.min(stage * 10, rows)) {
+      const filled = await timed(() => fillTrail(database, written, stage - MEASURED_ROWS))
+      log(`${stage - written} rows filled in ${Math.round(filled / 1000)} s`)
       await database.owner.raw('vacuum analyze')
-      stages[`${stage} rows`] = { ...costs, ...(await searchTimes(database.app, stage)) }
+      const costs = await measure(Math.max(written, stage - MEASURED_ROWS), stage)
+      written = stage
+      await database.owner.raw('vacuum analyze')
+      const searches = await searchTimes(database.app, stage)
+      if (stage === rows && profiles !== undefined) {
+        writeFileSync(join(profiles, 'audit-search-plans.txt'), await plans(database.app, rows))
+      }
+      stages[`${stage} rows`] = { ...costs, ...searches, ...(await pruningCosts(database, stage)) }
       log(`${stage} rows: ${JSON.stringify(stages[`${stage} rows`])}`)
       if (stage >= rows) break
     }
-    if (profiles !== undefined) writeFileSync(join(profiles, 'audit-search-plans.txt'), await plans(database, rows))
     return summary(stages)
   } finally {
     await database.close()
   }
 }
 
-/** Grows the trail to so many rows, and says what each of the new ones cost, in µs of both processes. */
-function trailGrower(database: AuditedDatabase): (rows: number) => Promise<Record<string, number>> {
-  const rules = { classify: fieldClasses(), joinHash: createJoinHash() }
-  const sealer = createPersonalSealer({
-    joinHash: rules.joinHash,
-    ring: [],
-    dayKeysKeptMs: 86_400_000,
-    cacheMs: TIMEOUT_MS,
-    maxCachedKeys: 10_000,
-    monotonicClock: () => performance.now()
-  })
-  const { insert } = databaseStore(database.app, TIMEOUT_MS, sealer)
-  let written = 0
-
-  async function insertSome(end: number): Promise<void> {
-    while (written < end) {
-      const first = written
-      written = Math.min(end, first + ROWS_TOGETHER)
-      const places = Array.from({ length: written - first }, (_, index) => first + index)
-      await insert(
-        places.map(place =>
-          buildRecord(grownEvent(place), { process: 'bench', principal: null, ...rules, ...grownPlace(place) })
-        )
-      )
-    }
-  }
-
-  return async rows => {
-    const before = written
-    let [inserting, sealing] = [0, 0]
-    while (written < rows) {
-      const end = Math.min(rows, written + SEALED_TOGETHER)
-      inserting += await cpuMicros(database, () =>
-        Promise.all(Array.from({ length: INSERTS_AT_A_TIME }, () => insertSome(end)))
-      )
-      sealing += await cpuMicros(database, () => sealNow(database.app, { timeoutMs: TIMEOUT_MS }))
-    }
-    const verifying = await cpuMicros(database, async () => {
-      const report = await verifyChain(database.app)
-      if (!report.ok) throw new Error(`the trail does not verify: ${report.problem}`)
-    })
-    return {
-      'insert (µs)': rounded(inserting / (rows - before)),
-      'seal (µs)': rounded(sealing / (rows - before)),
-      'verify (µs)': rounded(verifying / rows)
-    }
-  }
-}
-
-async function cpuMicros(database: AuditedDatabase, run: () => Promise<unknown>): Promise<number> {
-  const [cpu, databaseCpu] = [process.cpuUsage(), database.cpuMicros()]
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now()
   await run()
-  const { user, system } = process.cpuUsage(cpu)
-  return user + system + database.cpuMicros() - databaseCpu
+  return performance.now() - startedAt
 }
 
 /** p95 of a page by each filter, in ms. */
@@ -109,9 +65,8 @@ async function searchTimes(db: Knex, rows: number): Promise<Record<string, numbe
   for (const [name, filterOf] of Object.entries(FILTERED)) {
     const found: number[] = []
     for (let search = 0; search < SEARCHES; search++) {
-      const startedAt = performance.now()
-      await readAudit(db, queryOf(filterOf(somePlace(search, rows), search % 2 === 0)), { timeoutMs: TIMEOUT_MS })
-      found.push(performance.now() - startedAt)
+      const query = queryOf(filterOf(somePlace(search, rows), search % 2 === 0))
+      found.push(await timed(() => readAudit(db, query, { timeoutMs: TIMEOUT_MS })))
     }
     times[`p95 by ${name} (ms)`] = rounded(quantile(found, 0.95))
   }
@@ -119,32 +74,47 @@ async function searchTimes(db: Knex, rows: number): Promise<Record<string, numbe
 }
 
 const queryOf = (filter: Partial<AuditQuery>): AuditQuery => ({ order: 'newest', limit: 50, ...filter })
-/** Spread over the trail, and the same in each run. */
-const somePlace = (search: number, rows: number): number => (search * 7919 + 17) % rows
 
-async function plans({ app }: AuditedDatabase, rows: number): Promise<string> {
-  const statements: { sql: string; bindings: Knex.RawBinding[] }[] = []
-  const note = (statement: { sql: string; bindings: Knex.RawBinding[] }): void => {
-    statements.push(statement)
-  }
-  app.on('query', note)
-  const texts: string[] = [`Plans of a page of 50 rows over a trail of ${rows} rows.\n`]
+/** Spread evenly over what is left of the trail, and the same in each run. */
+function somePlace(search: number, rows: number): number {
+  const pruned = rows / PRUNED_SHARE
+  return Math.floor(pruned + (((search + 1) * 0.618_033_988_7) % 1) * (rows - pruned))
+}
+
+async function plans(db: Knex, rows: number): Promise<string> {
+  const texts = [`Plans of a page of 50 rows over a trail of ${rows} rows.\n`]
   for (const [name, filterOf] of Object.entries(FILTERED)) {
     for (const isThere of [true, false]) {
-      statements.length = 0
-      await readAudit(app, queryOf(filterOf(somePlace(3, rows), isThere)), { timeoutMs: TIMEOUT_MS })
-      const [asked] = statements
-      if (asked === undefined) continue
-      const explain = `explain (analyze, buffers, costs off, timing off, summary off) ${asked.sql.replaceAll(/\$\d+/g, '?')}`
-      const { rows: lines } = await app.raw<{ rows: { 'QUERY PLAN': string }[] }>(explain, asked.bindings)
-      texts.push(
-        `\n## ${name}, ${isThere ? 'there' : 'not there'}\n`,
-        ...lines.map(line => `${line['QUERY PLAN'].slice(0, 160)}\n`)
-      )
+      const lines = await explainPage(db, queryOf(filterOf(somePlace(3, rows), isThere)), TIMEOUT_MS)
+      texts.push(`\n## ${name}, ${isThere ? 'there' : 'not there'}\n`, ...lines.map(line => `${line.slice(0, 160)}\n`))
     }
   }
-  app.off('query', note)
   return texts.join('')
+}
+
+/** Prunes the oldest rows: what each of them costs, and how long the longest transaction is open. */
+async function pruningCosts({ pruner, cpuMicros }: AuditedDatabase, rows: number): Promise<Record<string, number>> {
+  let [openSince, longest] = [performance.now(), 0]
+  const begun = ({ sql }: { sql: string }): void => {
+    if (!sql.startsWith('BEGIN')) return
+    longest = Math.max(longest, performance.now() - openSince)
+    openSince = performance.now()
+  }
+  pruner.on('query', begun)
+  const before = timeOfPlace(Math.floor(rows / PRUNED_SHARE))
+  const [startedAt, cpu] = [performance.now(), cpuMicros()]
+  const { removed } = await pruneAudit(pruner, { before, timeoutMs: TIMEOUT_MS })
+  const [took, used] = [performance.now() - startedAt, cpuMicros() - cpu]
+  longest = Math.max(longest, performance.now() - openSince)
+  pruner.off('query', begun)
+  const again = await timed(() => pruneAudit(pruner, { before, timeoutMs: TIMEOUT_MS }))
+  return {
+    'pruned rows': removed,
+    'prune (µs)': rounded(used / removed),
+    'prune (s)': rounded(took / 1000),
+    'longest pruning transaction (ms)': rounded(longest),
+    'pruning again (ms)': rounded(again)
+  }
 }
 
 function summary(stages: Record<string, Record<string, number>>): Measured {
@@ -152,7 +122,7 @@ function summary(stages: Record<string, Record<string, number>>): Measured {
   const last = Object.values(stages).at(-1) ?? {}
   const growth = (name: string): number => Math.round(((last[name] ?? 0) / (first[name] ?? 1)) * 100) / 100
   const searches = Object.entries(last).filter(([name]) => name.startsWith('p95'))
-  const costs = ['insert (µs)', 'seal (µs)', 'verify (µs)']
+  const costs = ['insert (µs)', 'seal (µs)', 'verify (µs)', 'prune (µs)']
   return {
     values: {},
     candidates: stages,

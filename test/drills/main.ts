@@ -24,6 +24,7 @@ const OTHERS: Readonly<Record<string, readonly string[]>> = {
       'behind-proxies',
       'stored-sessions',
       'restored-backup',
+      'pushed-trail',
       'observed-stack',
       'alert-rules'
     ].map(name => [name, ['test', '--', `test/drills/${name}.drill.ts`]])

@@ -125,7 +125,7 @@ t.test(
     liveService({ orders: edge.deliveries })
     const after = placesText(new Map([['reference-gateway', 0]]))
     const tail = await follow(edge, `?action=session.login&after=${after}`)
-    const clear = { source_address: '198.51.100.7', peer_address: '192.0.2.1', name_tried: 'ada' }
+    const clear = { source_address: '198.51.100.7', peer_address: '192.0.2.1', name_tried: 'grace' }
     await edge.db('audit_events').insert({
       ...clear,
       ...{ id: randomUUID(), occurred_at: new Date(), process: 'reference-gateway', version: 2 },

@@ -11,5 +11,10 @@ export const AUDIT_TRAIL_SETTINGS: AuditTrailSettings = Object.freeze({
   auditCheckpointIntervalMs: 60_000,
   auditVerifierIntervalMs: 2000,
   auditVerifierRows: 2000,
-  auditVerifierReadiness: false
+  auditVerifierReadiness: false,
+  auditPushIntervalMs: 1000,
+  auditPushBatchRows: 200,
+  auditPushTimeoutMs: 10_000,
+  auditPushReadiness: false,
+  auditPruneIntervalMs: 3_600_000
 })

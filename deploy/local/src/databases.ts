@@ -15,6 +15,7 @@ export interface ProcessDatabase {
   readonly roles: ProcessDatabaseRoles
   readonly ownerUrl: string
   readonly appUrl: string
+  readonly prunerUrl: string
 }
 
 /** Where the database of a process is made: on the common server, or where the operator says. */
@@ -74,7 +75,7 @@ export async function ensureDatabase(
     await admin.end()
   }
   const urlOf = (role: string): string => urlWith(target.adminUrl, name, role, passwords[role] ?? '')
-  return { name, roles, ownerUrl: urlOf(roles.owner), appUrl: urlOf(roles.app) }
+  return { name, roles, ownerUrl: urlOf(roles.owner), appUrl: urlOf(roles.app), prunerUrl: urlOf(roles.pruner) }
 }
 
 async function ensureRole(admin: Client, role: string, password: string): Promise<void> {

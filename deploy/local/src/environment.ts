@@ -26,6 +26,8 @@ export interface Deployment {
   readonly certificates: ReadonlyMap<string, CertificateFiles>
   /** URL of the app role of each process's database. */
   readonly databaseUrls: ReadonlyMap<string, string>
+  /** The same of the role that removes old audit rows. */
+  readonly prunerUrls: ReadonlyMap<string, string>
   /** Where the spans of a trace are asked for, when the launcher collects them. */
   readonly collector?: string
 }
@@ -130,6 +132,12 @@ function auditTrail({ name }: ProcessEntry, directory: string, own: NodeJS.Proce
     ['auditCheckpointOrigin', 'SALLYPORT_AUDIT_CHECKPOINT_ORIGIN', `${name}.sallyport.internal/audit`],
     ['auditAnchorPath', 'SALLYPORT_AUDIT_ANCHOR_PATH', join(folder, 'checkpoints')],
     ['auditVerifierPlacePath', 'SALLYPORT_AUDIT_VERIFIER_PLACE_PATH', join(folder, 'verified')],
+    ['auditKeepDays', 'SALLYPORT_AUDIT_KEEP_DAYS', own.SALLYPORT_AUDIT_KEEP_DAYS ?? '365'],
+    [
+      'auditKeepClasses',
+      'SALLYPORT_AUDIT_KEEP_CLASSES',
+      own.SALLYPORT_AUDIT_KEEP_CLASSES ?? 'session.*,token.*=730d;*.read=90d'
+    ],
     // A trail of the demo is short, and verified again and again.
     [
       'auditVerifierIntervalMs',
@@ -201,10 +209,11 @@ function originOf(peer: ProcessEntry, portBase: number): string {
   return `https://${hostNameOf(peer)}:${portOf(peer, portBase)}`
 }
 
-function secretSettings(entry: ProcessEntry, { secrets, databaseUrls }: Deployment): Setting[] {
+function secretSettings(entry: ProcessEntry, { secrets, databaseUrls, prunerUrls }: Deployment): Setting[] {
   const sealingKeys = secrets.sealingKeys[entry.name] ?? ''
   return [
     ['databaseUrl', 'DATABASE_URL', databaseUrls.get(entry.name) ?? ''],
+    ['auditPrunerDatabaseUrl', 'SALLYPORT_AUDIT_PRUNER_DATABASE_URL', prunerUrls.get(entry.name) ?? ''],
     ['clientSecret', 'SALLYPORT_CLIENT_SECRET', secrets.clients[entry.clientId ?? ''] ?? ''],
     ['sealingKeys', 'SALLYPORT_SEALING_KEYS', sealingKeys],
     ...(pullsSettings(entry)

@@ -85,15 +85,17 @@ async function runProcesses(
   })
   print('preparing the databases')
   const databaseUrls = new Map<string, string>()
+  const prunerUrls = new Map<string, string>()
   for (const [entry, target] of targets) {
     stop.throwIfAborted()
     const made = await ensureDatabase(target, secrets.databaseRoles)
     await prepare(made, apps.get(entry), demoFacts(portBase, secrets, clientKeys))
     databaseUrls.set(entry.name, made.appUrl)
+    prunerUrls.set(entry.name, made.prunerUrl)
   }
 
   const tracing = await openCollector(environment, defer)
-  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls, ...tracing.facts }
+  const deployment: Deployment = { ...options, secrets, certificates, databaseUrls, prunerUrls, ...tracing.facts }
   const supervisor = superviseProcesses(print)
   surroundings.force.addEventListener('abort', supervisor.kill)
   defer(async () => supervisor.stop(STOP_GRACE_MS))

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { request as overPlain } from 'node:http'
 import { request as overTls } from 'node:https'
+import type { SecureContextOptions } from 'node:tls'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 
 /** A question to another machine. */
@@ -10,6 +11,8 @@ export interface QuestionElsewhere {
   readonly body?: string
   /** PEM of the authorities that vouch for it; left out: those that Node trusts. */
   readonly ca?: string | undefined
+  /** Whom it believes and what it shows, in place of `ca`. */
+  readonly tls?: SecureContextOptions
   /** Ends the question, and the answer under way. */
   readonly signal: AbortSignal
 }
@@ -27,12 +30,12 @@ export function isSafeAddress(url: string): boolean {
  */
 export async function askElsewhere(
   url: string,
-  { method = 'GET', headers = {}, body, ca, signal }: QuestionElsewhere
+  { method = 'GET', headers = {}, body, ca, tls, signal }: QuestionElsewhere
 ): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const common = { method, headers, signal, agent: false } as const
   const question = url.startsWith('https:')
-    ? overTls(url, { ...common, rejectUnauthorized: true, ...(ca !== undefined && { ca }) }, resolve)
+    ? overTls(url, { ...common, ...(ca !== undefined && { ca }), ...tls, rejectUnauthorized: true }, resolve)
     : overPlain(url, common, resolve)
   question.once('error', reject)
   question.end(body)

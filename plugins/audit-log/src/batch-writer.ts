@@ -39,8 +39,8 @@ interface Part {
   readonly reject: (error: unknown) => void
 }
 
-/** @see PostgreSQL, appendix A */
-const UNIQUE_VIOLATION = '23505'
+/** `unique_violation`. @see PostgreSQL, appendix A */
+const IS_THERE_ALREADY = '23505'
 const MAX_BATCH = 200
 /** Inserts at a time: while the database writes one, this process puts the next one together. */
 const MAX_UNDER_WAY = 2
@@ -90,7 +90,7 @@ export function createBatchWriter({ insert, insertAgain, timeoutMs, maxWaiting }
       endInsert()
       for (const part of batch) part.resolve()
     } catch (error) {
-      const isWorthMore = batch.length > 1 || errorCode(error) === UNIQUE_VIOLATION
+      const isWorthMore = batch.length > 1 || errorCode(error) === IS_THERE_ALREADY
       if (isWorthMore && !isInsertTimeout(error)) await writeApart(batch)
       else for (const part of batch) part.reject(error)
       endInsert()

@@ -3,8 +3,11 @@ import { canonicalJson, type JsonValue } from '@sallyport/security-context/mecha
 import type { ClassifyField } from './privacy/field-class.ts'
 import { SEALED_MARK } from './privacy/personal-values.ts'
 
-/** Longest text of a column, in UTF-16 code units. */
-const MAX_TEXT_LENGTH = 1024
+/**
+ * Longest text of a column, in bytes of UTF-8: an entry of an index holds some 2700, and one index has two columns.
+ * What says what was cut off comes on top.
+ */
+const MAX_TEXT_BYTES = 1024
 /** Longest string inside `detail`. */
 const MAX_DETAIL_TEXT_LENGTH = 4096
 const MAX_DETAIL_BYTES = 32_768
@@ -36,16 +39,25 @@ const MAX_PLAIN_LENGTH = 128
  * stay distinguishable. Other control and bidirectional characters are kept: a query parameter and a JSON string can
  * hold them.
  */
-export function cleanText(text: string, maxLength: number = MAX_TEXT_LENGTH): string {
+export function cleanText(text: string, maxLength: number = MAX_TEXT_BYTES): string {
   const isShort = text.length < SHORTEST_JWS
   if (isShort ? PLAIN_TEXT.test(text) : text.length <= MAX_PLAIN_LENGTH && DOTLESS_TEXT.test(text)) return text
-  const bounded =
-    text.length > maxLength ? `${text.slice(0, maxLength)}…[${text.length} characters, sha256 ${sha256(text)}]` : text
-  return bounded
+  const safe = text
+    .slice(0, maxLength)
     .replace(JWS, `$1${REDACTED}`)
     .replace(CREDENTIAL, hideCredential)
     .toWellFormed()
     .replaceAll('\0', '\\u0000')
+  const bounded = maxLength === MAX_TEXT_BYTES ? cutToBytes(safe, maxLength) : safe
+  if (bounded.length === safe.length && text.length <= maxLength) return bounded
+  return `${bounded}…[${text.length} characters, sha256 ${sha256(text)}]`
+}
+
+/** As much of a text as has so many bytes, in whole characters. */
+function cutToBytes(text: string, most: number): string {
+  // No code unit has more than three.
+  if (text.length * 3 <= most || Buffer.byteLength(text) <= most) return text
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(most)).read)
 }
 
 function hideCredential(found: string, value: string): string {

@@ -15,6 +15,8 @@ import { openTrailWriter } from './outage/open-trail-writer.ts'
 import { createCheckpointTask } from './checkpoint/run-checkpoints.ts'
 import { createDayKeyExpiry } from './privacy/expire-day-keys.ts'
 import './decorators.ts'
+import { createPruningTask } from './pruning/run-pruning.ts'
+import { createPushTask, warnOfLeftPush } from './push/run-push.ts'
 import { createRequestAudit, requestRecordContext } from './audit-request.ts'
 import { requireOwnIssuer } from './own-issuer.ts'
 import { addExportRoute } from './export-route.ts'
@@ -33,10 +35,13 @@ export { openCheckpoint, type Checkpoint } from './checkpoint/checkpoint.ts'
 export { parseSpillKeys, type OutageModes, type SpillKey } from './outage/outage-options.ts'
 export type { FailureMode } from './event-class.ts'
 export type { AuditRoute } from './audit-route-options.ts'
-export type { AuditLogOptions, RefusalCounting, RequestAddresses, SealerIntervals } from './options.ts'
+export type { AuditLogOptions, RefusalCounting, SealerIntervals } from './options.ts'
+export type { RequestAddresses } from './request-addresses.ts'
 export { auditTrailSettings, type AuditTrailSettings, type ProcessTrailSettings } from './settings/trail-settings.ts'
 export { auditTrailMistakes, auditTrailOptions } from './settings/trail-options.ts'
 export { leftWorkerFolders, trailOfWorker } from './settings/trail-of-worker.ts'
+export * from './push/offered-push.ts'
+export type { KeptClass, TrailPruning } from './pruning/pruning-options.ts'
 export { auditMigrations } from './migrations.ts'
 export type { AuditRoles } from './audit-roles.ts'
 export { verifyChain, type ChainProblem, type ChainReport, type VerifyOptions } from './verify-chain.ts'
@@ -48,7 +53,8 @@ export type { LiveTrail } from './live/followed-trail.ts'
 export type { LiveStep } from './live/live-rows.ts'
 export { readLiveEvents, readLiveSteps, type ReceivedEvent } from './live/read-live-events.ts'
 export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from './search/search-trails.ts'
-export { parseAuditQuery, readAudit, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
+export { parseAuditQuery, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
+export { readAudit } from './search/read-audit.ts'
 export { holdsOverPerson, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
 export { pruneAudit, type PruneOptions, type PruneResult, type RetentionClass } from './prune.ts'
 export type { AuditRecord, BuiltRecord } from './record.ts'
@@ -86,6 +92,8 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   const sealer = sealerFor(fastify, options)
   const checkpoints = createCheckpointTask(options, fastify.log)
   const dayKeys = createDayKeyExpiry(options, fastify.log)
+  const push = createPushTask(options, fastify.log)
+  const pruning = createPruningTask(options, fastify.log)
   /** The counts are written before sealing, so that a page of the trail includes them. */
   async function sealAudit(): Promise<SealResult> {
     await refusals.flush()
@@ -121,9 +129,10 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   // Of a server without TLS there are none.
   fastify.countHandshakeFailures(fastify.server)
   fastify.decorate('sealAudit', sealAudit)
-  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints })
+  const health = createAuditHealth(options, { writer, trail, sealer, checkpoints, push, pruning })
   fastify.decorate('auditHealth', health)
   offerMeasurements(fastify, auditMeasurements(options, health))
+  warnOfLeftPush(fastify, options)
 
   fastify.addHook('onError', function noteError(request, _reply, error, next) {
     audit.noteError(request, typeof error.code === 'string' ? error.code : null)
@@ -170,7 +179,9 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
     trail,
     checkpoints,
     recordLifecycle: options.lifecycle ? recordLifecycle : null,
-    dayKeys
+    dayKeys,
+    push,
+    pruning
   })
 }
 

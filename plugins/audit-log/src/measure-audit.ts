@@ -2,6 +2,8 @@ import type { Measurement } from '@sallyport/security-context'
 import { countUnsealed, type UnsealedRows } from './count-unsealed.ts'
 import type { AuditHealth } from './health.ts'
 import type { ReadAuditLogOptions } from './options.ts'
+import { pruningMeasurements } from './pruning/measure-pruning.ts'
+import { pushMeasurements } from './push/measure-push.ts'
 
 /** A count of the database is good for this long, in ms: two scrapers, and two metrics of one scrape, share it. */
 const COUNT_MAX_AGE_MS = 5000
@@ -9,7 +11,7 @@ const COUNT_MAX_AGE_MS = 5000
 /** What operators watch of the trail. Only the rows without a seal cost a query, when somebody asks for metrics. */
 export function auditMeasurements(
   options: ReadAuditLogOptions,
-  { counts, outage, checkpoints }: AuditHealth
+  { counts, outage, checkpoints, push, pruning }: AuditHealth
 ): Measurement[] {
   const { db } = options
   return [
@@ -43,6 +45,8 @@ export function auditMeasurements(
     },
     ...(options.outage.folder === undefined ? [] : outageMeasurements(outage)),
     ...(options.checkpoints === false ? [] : checkpointMeasurements(checkpoints)),
+    ...(options.pruning === false ? [] : pruningMeasurements(pruning)),
+    ...(options.push === false ? [] : pushMeasurements(push)),
     ...(db === undefined ? [] : unsealedMeasurements(shareCounts(options, db)))
   ]
 }

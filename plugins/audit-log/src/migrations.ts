@@ -3,10 +3,12 @@ import type { Knex } from 'knex'
 import type { AuditRoles } from './audit-roles.ts'
 import { addHolds, dropHolds } from './hold/migrate-holds.ts'
 import { addCheckpoints, dropCheckpoints } from './migrate-checkpoints.ts'
-import { addAskedByIndexes, addRareIndexes } from './migrate-indexes.ts'
+import { addAskedByIndexes, addOrderedIndexes, addRareIndexes } from './migrate-indexes.ts'
 import { addPersonKeys, dropPersonKeys, VERSION_3_COLUMNS } from './migrate-privacy.ts'
 import { addMarks, dropMarks } from './migrate-prunings.ts'
 import { addPersonsOfIssuers } from './privacy/migrate-persons.ts'
+import { addPushes, dropPushes } from './push/migrate-push.ts'
+import { addSpans } from './search/migrate-spans.ts'
 
 /**
  * The audit tables and their grants, as a knex migration source with fixed names, to be run by their owner:
@@ -25,7 +27,10 @@ export function auditMigrations(roles: AuditRoles): NamedMigrations<Knex.Migrati
     '0008-audit-record-version-3': { up: db => addVersion3(db, roles), down: dropPersonKeys },
     '0009-audit-holds': { up: db => addHolds(db, roles), down: dropHolds },
     '0011-audit-rare-indexes': addRareIndexes,
-    '0014-audit-persons-of-issuers': addPersonsOfIssuers(roles, alterBriefly)
+    '0012-audit-ordered-indexes': addOrderedIndexes,
+    '0013-audit-spans': addSpans(roles),
+    '0014-audit-persons-of-issuers': addPersonsOfIssuers(roles, alterBriefly),
+    '0015-audit-push': { up: db => addPushes(db, roles), down: dropPushes }
   })
 }
 

@@ -22,18 +22,11 @@ import { trailPrivacy, type TrailPrivacy } from './privacy/privacy-options.ts'
 import { createPersonalSealer } from './privacy/seal-personal.ts'
 import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
+import { trailPruning, type TrailPruning } from './pruning/pruning-options.ts'
+import { trailPush, type TrailPush } from './push/push-options.ts'
+import { ownAddresses, type RequestAddresses } from './request-addresses.ts'
 import { storeMistakes } from './store-mistakes.ts'
 import { databaseStore, type AuditStore } from './store.ts'
-
-/** Where a request came from. */
-export interface RequestAddresses {
-  /** The end user's address, as far as it is believed. */
-  readonly source: string
-  /** The TCP peer's: another hop's, where it differs from the source. */
-  readonly peer?: string | null | undefined
-  /** What the end user's program calls itself, where that is not the header of this request; `null`: nobody says it. */
-  readonly userAgent?: string | null | undefined
-}
 
 /** Rhythm of the sealer. */
 export interface SealerIntervals {
@@ -133,6 +126,18 @@ export interface AuditLogOptions {
    */
   readonly checkpoints?: TrailCheckpoints | false
   /**
+   * Pushes sealed rows to a receiver outside, such as a SIEM, in the process that has the trail; `false`: it does not.
+   * @default false
+   * @example { receiver: syslogReceiver('syslog+tls://siem.example.com:6514') }
+   */
+  readonly push?: TrailPush | false
+  /**
+   * Removes old rows by schedule, with the rights of the pruner role; `false`: another job does, or nobody.
+   * @default false
+   * @example { databaseUrl, keepDays: 365, classes: [{ actions: ['session.*'], keepDays: 730 }] }
+   */
+  readonly pruning?: TrailPruning | false
+  /**
    * How refusals are counted before a principal is known.
    * @default {}
    */
@@ -198,6 +203,8 @@ export const auditLogOptions = optionsObject({
   maxWaitingRows: fromOne(2000),
   outage: outageModes,
   checkpoints: oneOrOff(trailCheckpoints, { default: false }),
+  push: oneOrOff(trailPush, { default: false }),
+  pruning: oneOrOff(trailPruning, { default: false }),
   refusals: refusalCounting,
   privacy: trailPrivacy,
   ownIssuer: Type.Optional(Type.String({ minLength: 1 })),
@@ -257,8 +264,4 @@ function isPool(value: unknown): boolean {
 
 function noVersions(): RecordedVersions {
   return {}
-}
-
-function ownAddresses(request: FastifyRequest): RequestAddresses {
-  return { source: request.ip, peer: request.raw.socket.remoteAddress }
 }

@@ -1,9 +1,12 @@
 import type { Knex } from 'knex'
 import type { RecordedVersions } from './build-record.ts'
-import { PRUNE_ACTION, pruneDetail, pruningRecord, rangeDigest, type PrunedRange } from './pruning-mark.ts'
+import { insertTogetherWithin } from './insert-together.ts'
+import { prunableBatch, type RetentionEnds } from './prunable-rows.ts'
+import { PRUNE_ACTION, pruneDetail, pruningRecord, type PrunedRange } from './pruning-mark.ts'
+import { pushedThrough } from './push/push-cursor.ts'
 import { CURRENT_VERSION } from './record.ts'
-import { GENESIS, type Rows } from './seal-pending.ts'
-import { insertRecords } from './store.ts'
+import { firstSealedFrom, setPlannerForRows } from './search/read-audit.ts'
+import type { Rows } from './seal-pending.ts'
 
 /** What a pruning removed. */
 export interface PruneResult {
@@ -32,140 +35,127 @@ export interface PruneOptions {
   readonly versions?: RecordedVersions | undefined
   /** Limit of the statements that write those rows, default 5000. */
   readonly timeoutMs?: number
+  /** Rows that one transaction looks at, default 10 000. */
+  readonly batchRows?: number
+  /** Ends the pruning after the transaction under way. */
+  readonly signal?: AbortSignal
 }
 
 /**
  * Removes the sealed rows that are old by the retention of their class. For each range without a hole a mark says which
  * rows it had, and a row of the trail says the same, so that nobody can change the mark later. The seals and their
  * content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be proved. Rows
- * about pruning stay too, and so do rows under a legal hold: after its release the next pruning takes them. For each
+ * about pruning stay too, and so do rows under a legal hold, or that are to be pushed and were not: the next pruning
+ * after that takes them. For each
  * class it stops at the first row that is too young for it, however old the rows after it claim to be. A row that is
- * already missing is in no range: no mark covers it. There are never more marks than rows that are kept between them.
+ * already missing is in no range: no mark covers it. There are never more marks than rows that are kept between them,
+ * and one for each batch.
+ *
+ * It goes in batches, each a transaction of its own with its marks: no lock is held for long, the sealer is not held
+ * up, and what was done stays done when a later batch fails. What earlier prunings removed is not looked at again.
  * @param db pool of the pruner role
  */
 export async function pruneAudit(
   db: Knex,
-  { before, classes = [], process = 'audit-pruner', timeoutMs = 5000, versions }: PruneOptions
+  {
+    before,
+    classes = [],
+    process = 'audit-pruner',
+    timeoutMs = 5000,
+    batchRows = 10_000,
+    signal,
+    versions
+  }: PruneOptions
 ): Promise<PruneResult> {
-  return db.transaction(async trx => {
-    await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
-    const { pruned, areSomeKept } = await prunedBefore(trx)
-    const own: ClassEnd[] = []
-    for (const { actions, before: end } of classes) own.push({ actions, through: await oldThrough(trx, end) })
-    const others = await oldThrough(trx, before)
-    const through = Math.max(others, ...own.map(each => each.through))
-    const start = areSomeKept || own.length > 0 ? 0 : pruned
-    const ranges = through <= start ? [] : await prunableRanges(trx, start, { own, others, through })
-    if (ranges.length === 0) return { removed: 0, throughSequence: pruned }
-    let removed = 0
-    for (const range of ranges) removed += await pruneRange(trx, range, { process, timeoutMs, versions })
-    return { removed, throughSequence: Math.max(ranges.at(-1)?.last ?? 0, others, pruned) }
-  })
+  const ends = await db.transaction(trx => retentionEnds(trx, before, classes))
+  let [from, removed, last]: [number | null, number, number] = [0, 0, 0]
+  while (from !== null && signal?.aborted !== true) {
+    const after: number = from
+    const batch = await db.transaction(trx => pruneBatch(trx, { after, batchRows, ends, process, timeoutMs, versions }))
+    removed += batch.removed
+    last = Math.max(last, batch.last)
+    from = batch.next
+  }
+  return { removed, throughSequence: Math.max(last, removed === 0 ? 0 : ends.others, ends.pruned) }
 }
 
-/** Up to which sequence rows of a class are old. */
-interface ClassEnd {
-  readonly actions: readonly string[]
-  readonly through: number
-}
-interface RetentionEnds {
-  readonly own: readonly ClassEnd[]
-  /** For rows of no class. */
-  readonly others: number
-  /** The furthest of them. */
-  readonly through: number
+/** Up to which sequences rows are old, by class, and nobody waits for them; and up to which rows were pruned before. */
+async function retentionEnds(
+  trx: Knex.Transaction,
+  before: Date,
+  classes: readonly RetentionClass[]
+): Promise<RetentionEnds & { readonly pruned: number }> {
+  await setPlannerForRows(trx)
+  const pushed = await pushedThrough(trx)
+  const own = []
+  for (const { actions, before: end } of classes) {
+    own.push({ actions, through: Math.min(pushed, await oldThrough(trx, end)) })
+  }
+  const others = Math.min(pushed, await oldThrough(trx, before))
+  const { rows } = await trx.raw<Rows<{ pruned: string }>>(
+    'select coalesce(max(through_sequence), 0) as pruned from audit_prunings'
+  )
+  return { own, others, through: Math.max(others, ...own.map(each => each.through)), pruned: Number(rows[0]?.pruned) }
 }
 
 /** Up to which sequence all rows occurred before a time. */
 async function oldThrough(trx: Knex.Transaction, before: Date): Promise<number> {
-  const { rows } = await trx.raw<Rows<{ through: string }>>(
-    `
-    select coalesce(
-      (select min(s.sequence) - 1 from audit_seals s join audit_events e on e.id = s.event_id
-        where e.occurred_at >= :before),
-      (select max(sequence) from audit_seals), 0) as through`,
-    { before }
-  )
-  return Number(rows[0]?.through ?? 0)
+  const first = await firstSealedFrom(trx, before)
+  if (first !== null) return first - 1
+  const { rows } = await trx.raw<Rows<{ last: string | null }>>('select max(sequence) as last from audit_seals')
+  return Number(rows[0]?.last ?? 0)
 }
 
-/**
- * Up to which sequence rows were pruned, and whether some of those were kept: because of a hold, or of their class.
- * Rows about pruning are kept for ever, and do not count.
- */
-async function prunedBefore(trx: Knex.Transaction): Promise<{ pruned: number; areSomeKept: boolean }> {
-  const { rows } = await trx.raw<Rows<{ pruned: string; removed: string; stating: string }>>(`
-    select coalesce(max(through_sequence), 0) as pruned, coalesce(sum(removed), 0) as removed,
-      (select count(distinct p.event_id) from audit_prunings p join audit_seals s on s.event_id = p.event_id
-        where s.sequence <= (select max(through_sequence) from audit_prunings)) as stating
-    from audit_prunings`)
-  const { pruned = '0', removed = '0', stating = '0' } = rows[0] ?? {}
-  return { pruned: Number(pruned), areSomeKept: Number(pruned) > Number(removed) + Number(stating) }
+interface PruneBatch {
+  readonly after: number
+  readonly batchRows: number
+  readonly ends: RetentionEnds
+  readonly process: string
+  readonly timeoutMs: number
+  readonly versions: RecordedVersions | undefined
 }
 
-/**
- * Ranges of rows that are there, without a hole: holes are rows that say what was pruned, rows that are kept, and rows
- * that are missing.
- */
-async function prunableRanges(
+async function pruneBatch(
   trx: Knex.Transaction,
-  pruned: number,
-  { own, others, through }: RetentionEnds
-): Promise<PrunedRange[]> {
-  const cases = own.map((_, place) => `when e.action like any(:actions${place}::text[]) then :through${place}::bigint`)
-  const bindings = own.flatMap(({ actions, through: end }, place): [string, string[] | number][] => [
-    [`actions${place}`, actions.map(actionPattern)],
-    [`through${place}`, end]
-  ])
-  const { rows } = await trx.raw<Rows<{ first: string; last: string; before: Buffer | null; end: Buffer }>>(
-    `
-    select first, last, (select chain_hash from audit_seals where sequence = first - 1) as before,
-      (select chain_hash from audit_seals where sequence = last) as "end"
-    from (
-      select min(sequence) as first, max(sequence) as last from (
-        select s.sequence, s.sequence - row_number() over (order by s.sequence) as island
-        from audit_seals s join audit_events e on e.id = s.event_id
-        where s.sequence > :pruned and s.sequence <= :through
-          and s.sequence <= case ${cases.join(' ')} when true then :others::bigint end
-          and not exists (select from audit_prunings p where p.event_id = e.id) and not audit_is_held(e)
-      ) kept group by island
-    ) ranges order by first`,
-    { pruned, through, others, ...Object.fromEntries(bindings) }
+  { after, batchRows, ends, process, timeoutMs, versions }: PruneBatch
+): Promise<{ readonly removed: number; readonly last: number; readonly next: number | null }> {
+  await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
+  await setPlannerForRows(trx)
+  const { ranges, next } = await prunableBatch(trx, { after, batchRows, ends })
+  if (ranges.length === 0) return { removed: 0, last: 0, next }
+  const removed = await removeRows(trx, ranges)
+  const records = ranges.map(range =>
+    pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range), versions)
   )
-  return rows.map(row => {
-    const [first, last] = [Number(row.first), Number(row.last)]
-    return { first, last, digest: rangeDigest(first, last, row.before ?? GENESIS, row.end) }
-  })
+  await insertTogetherWithin(trx, records, timeoutMs)
+  await trx.raw(
+    `insert into audit_prunings (first_sequence, through_sequence, removed, digest, event_id)
+      select first, last, last - first + 1, decode(digest, 'hex'), event_id
+      from unnest(?::bigint[], ?::bigint[], ?::text[], ?::uuid[]) as mark (first, last, digest, event_id) order by first`,
+    [
+      ranges.map(({ first }) => first),
+      ranges.map(({ last }) => last),
+      ranges.map(({ digest }) => digest),
+      records.map(({ id }) => id)
+    ]
+  )
+  return { removed, last: ranges.at(-1)?.last ?? 0, next }
 }
 
-/** A pattern of `like`, in which only `*` stands for other text. */
-function actionPattern(action: string): string {
-  return action.replaceAll(/[\\%_]/g, '\\$&').replaceAll('*', '%')
-}
-
-async function pruneRange(
-  trx: Knex.Transaction,
-  range: PrunedRange,
-  {
-    process,
-    timeoutMs,
-    versions
-  }: Required<Pick<PruneOptions, 'process' | 'timeoutMs'>> & Pick<PruneOptions, 'versions'>
-): Promise<number> {
-  const { first, last, digest } = range
-  const sealed = trx('audit_seals').select('event_id').whereBetween('sequence', [first, last])
-  const removed = await trx('audit_events').whereIn('id', sealed).delete()
-  if (removed !== last - first + 1) {
-    throw new Error(`${removed} rows of the sequences ${first} to ${last} were there to remove`)
+async function removeRows(trx: Knex.Transaction, ranges: readonly PrunedRange[]): Promise<number> {
+  const firsts = ranges.map(({ first }) => first)
+  const lasts = ranges.map(({ last }) => last)
+  const { rowCount } = await trx.raw<{ rowCount: number }>(
+    `delete from audit_events where id in (
+      select s.event_id from unnest(?::bigint[], ?::bigint[]) as r (first, last)
+        join audit_seals s on s.sequence between r.first and r.last)`,
+    [firsts, lasts]
+  )
+  const expected = ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+  if (rowCount !== expected) {
+    throw new Error(
+      `${rowCount} of ${expected} rows of the sequences ${firsts[0]} to ${lasts.at(-1)} were there to remove`
+    )
   }
-  const record = pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range), versions)
-  await insertRecords(trx, [record], timeoutMs)
-  await trx('audit_prunings').insert({
-    first_sequence: first,
-    through_sequence: last,
-    removed,
-    digest: Buffer.from(digest, 'hex'),
-    event_id: record.id
-  })
-  return removed
+  return rowCount
 }

@@ -1,9 +1,6 @@
-import type { Knex } from 'knex'
-import { withConnection } from './connection.ts'
 import { AuditQueryInvalidError } from './errors.ts'
 import { isKeyedHash } from './privacy/join-hash.ts'
-import { RECORD_FIELDS, SELECT_RECORD, type AuditRecord } from './record.ts'
-import type { Rows } from './seal-pending.ts'
+import type { AuditRecord } from './record.ts'
 
 /** What to read of the trail. */
 export interface AuditQuery {
@@ -65,6 +62,8 @@ export const FILTER_NAMES = [
   'sessionId'
 ] as const satisfies readonly (keyof AuditRecord & keyof AuditQuery)[]
 const NAMES: ReadonlySet<string> = new Set(['order', 'after', 'limit', 'from', 'until', ...FILTER_NAMES])
+/** Of a parameter, in characters: a column has at most 1024 bytes, and what says how much was cut off. */
+export const LONGEST_AUDIT_VALUE = 1200
 /** Names that may be repeated to the caller. */
 const PARAMETER_NAME = /^[A-Za-z_-]{1,40}$/
 const QUERIED_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)$/
@@ -78,7 +77,13 @@ const QUERIED_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\
 export function parseAuditQuery(query: unknown): AuditQuery {
   const given = new Map<string, string>()
   for (const [name, value] of Object.entries(query ?? {})) {
-    if (!NAMES.has(name) || typeof value !== 'string' || value === '' || value.length > 1100 || value.includes('\0')) {
+    if (
+      !NAMES.has(name) ||
+      typeof value !== 'string' ||
+      value === '' ||
+      value.length > LONGEST_AUDIT_VALUE ||
+      value.includes('\0')
+    ) {
       throw new AuditQueryInvalidError(PARAMETER_NAME.test(name) ? name : 'a name')
     }
     given.set(name, value)
@@ -124,69 +129,4 @@ function instant(given: ReadonlyMap<string, string>, name: string): Date | undef
 /** `Date` takes the 30th of February for the 1st or 2nd of March. */
 function isOnCalendar(day: string): boolean {
   return new Date(`${day}T00:00:00Z`).toISOString().startsWith(day)
-}
-
-/** A value of a condition. */
-type ConditionValue = string | number | Date | string[]
-
-/** A condition on the row `e`, beside those of the query. */
-export interface RowCondition {
-  /** With `?` for each value. */
-  readonly sql: string
-  readonly values: readonly ConditionValue[]
-}
-
-/** Whoever is named without an issuer is of the trail's own. */
-const OF_OWN_ISSUER = '(e.issuer = ? or (e.issuer is null and e.subject is not null))'
-
-/** How a page is read. */
-export interface ReadingOptions {
-  /** Default 5000. */
-  readonly timeoutMs?: number
-  readonly also?: readonly RowCondition[]
-  /** The trail's own issuer, for a query that names it; left out: rows have what it names, or are not found. */
-  readonly ownIssuer?: string | undefined
-}
-
-/**
- * Reads one page of sealed rows. Fields that the version of a row does not have are `null`, and 1 for `repeats`.
- */
-export async function readAudit(
-  db: Knex,
-  query: AuditQuery,
-  { timeoutMs = 5000, also = [], ownIssuer }: ReadingOptions = {}
-): Promise<AuditPage> {
-  const newest = query.order === 'newest'
-  const conditions: string[] = []
-  const values: ConditionValue[] = []
-  const add = (condition: string, value: string | number | Date | undefined): void => {
-    if (value === undefined) return
-    conditions.push(condition)
-    values.push(value)
-  }
-  add(newest ? 's.sequence < ?' : 's.sequence > ?', query.after)
-  add('e.occurred_at >= ?', query.from)
-  add('e.occurred_at < ?', query.until)
-  for (const name of FILTER_NAMES) {
-    const isOwn = name === 'issuer' && query.issuer === ownIssuer
-    add(isOwn ? OF_OWN_ISSUER : `e.${RECORD_FIELDS[name].column} = ?`, query[name])
-  }
-  for (const condition of also) {
-    conditions.push(condition.sql)
-    values.push(...condition.values)
-  }
-  const { rows } = await withConnection(db, timeoutMs, async connection =>
-    db
-      .raw<Rows<AuditRecord & { sequence: string; chainHash: string }>>(
-        `
-    select s.sequence, encode(s.chain_hash, 'hex') as "chainHash", ${SELECT_RECORD}
-    from audit_seals s join audit_events e on e.id = s.event_id
-    ${conditions.length > 0 ? `where ${conditions.join(' and ')}` : ''}
-    order by s.sequence ${newest ? 'desc' : 'asc'} limit ?`,
-        [...values, query.limit + 1]
-      )
-      .connection(connection)
-  )
-  const events = rows.slice(0, query.limit).map(row => ({ ...row, sequence: Number(row.sequence) }))
-  return { events, next: rows.length > query.limit ? (events.at(-1)?.sequence ?? null) : null }
 }

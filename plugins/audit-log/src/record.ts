@@ -128,10 +128,14 @@ export const RECORD_COLUMNS: readonly RecordColumn[] = ALL.map(([name, field]) =
   before: field.since === 1 ? null : field.before
 }))
 
-/** Select list that reads a row of `e` back exactly as it was hashed: the time with all its digits, as text. */
+/**
+ * Select list that reads a row of `e` back exactly as it was hashed: the time with all its digits, as text. PostgreSQL
+ * writes a year before Christ like the one after, so that is said too.
+ */
 export const SELECT_RECORD = ALL.map(([name, { column, stored }]) =>
   stored === 'time'
-    ? `to_char(e.${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "${name}"`
+    ? `to_char(e.${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') ||
+        case when e.${column} < '0001-01-01T00:00:00Z' then ' BC' else '' end as "${name}"`
     : `e.${column} as "${name}"`
 ).join(', ')
 
@@ -225,7 +229,16 @@ export function contentProblem(record: AuditRecord, hash: Buffer): 'version-unkn
   const later = ALL.every(
     ([name, field]) => field.since === 1 || field.since <= record.version || record[name] === field.before
   )
-  return later && contentHash(record).equals(hash) ? null : 'content-changed'
+  return later && hasContentHash(record, hash) ? null : 'content-changed'
+}
+
+function hasContentHash(record: AuditRecord, hash: Buffer): boolean {
+  try {
+    return contentHash(record).equals(hash)
+  } catch {
+    // JSON of the database can have what no record can: numbers without bounds, and more levels than a program reads.
+    return false
+  }
 }
 
 /** Time in the form of records. */

@@ -3,6 +3,8 @@ import type { AuditSealer } from './audit-sealer.ts'
 import type { CheckpointTask } from './checkpoint/run-checkpoints.ts'
 import type { DayKeyExpiry } from './privacy/expire-day-keys.ts'
 import type { TrailWriter } from './outage/trail-writer.ts'
+import type { PruningTask } from './pruning/run-pruning.ts'
+import type { PushTask } from './push/run-push.ts'
 import type { RefusalLog } from './refusal-log.ts'
 
 /** Actions of the rows that say how long a process ran. */
@@ -17,7 +19,9 @@ export function runWithApp(
     trail,
     checkpoints,
     recordLifecycle,
-    dayKeys
+    dayKeys,
+    push,
+    pruning
   }: {
     readonly sealer: AuditSealer | null
     readonly refusals: RefusalLog
@@ -26,8 +30,15 @@ export function runWithApp(
     /** Writes that the process starts or stops; `null` where nobody asks for it. */
     readonly recordLifecycle: ((action: LifecycleAction) => Promise<void>) | null
     readonly dayKeys: DayKeyExpiry | null
+    readonly push: PushTask | null
+    readonly pruning: PruningTask | null
   }
 ): void {
+  // Of these hooks the first one runs last: what the sealer seals at the end is pushed, as far as there is time.
+  fastify.addHook('onClose', async function stopPush() {
+    await pruning?.close()
+    await push?.close()
+  })
   fastify.addHook('onClose', async function stopCheckpoints() {
     dayKeys?.close()
     await checkpoints?.close()
@@ -46,6 +57,8 @@ export function runWithApp(
     refusals.start()
     checkpoints?.start()
     dayKeys?.start()
+    push?.start()
+    pruning?.start()
     next()
   })
   let hasStarted = false

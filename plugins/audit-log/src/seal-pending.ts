@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { withConnection } from './connection.ts'
+import { SPAN_ROWS } from './search/span-rows.ts'
 
 /** The end of the chain. A copy outside the database shows that nothing was cut off or rewritten. */
 export interface AuditHead {
@@ -41,6 +42,8 @@ export const GENESIS = createHash('sha256').update('sallyport audit chain 1').di
 export const SEAL_PAGE_ROWS = 2000
 /** Seals of one statement, which has five parameters for each. */
 const SEALS_PER_STATEMENT = 1000
+/** More than a page of rows fills: so the spans catch up where a release that made none was still sealing. */
+const SPANS_PER_PAGE = 20
 const SEALER_LOCK = 'sallyport-audit-sealer'
 
 /** SHA-256(previous chain hash ‖ sequence, 8 bytes big-endian ‖ content hash): all of fixed length. */
@@ -122,6 +125,7 @@ async function sealPage(
     rows.length < SEAL_PAGE_ROWS || last === undefined ? null : { from: BigInt(last.transaction_id) + 1n, run }
   const watermark = next !== null && next.from < run.oldestOpen ? next.from : run.oldestOpen
   const { head, sealed } = await sealRows(trx, await withoutSealed(trx, rows), watermark)
+  if (head.sequence % SPAN_ROWS < sealed) await trx.raw('select audit_add_spans(?)', [SPANS_PER_PAGE])
   return { sealed, head, watermark, next }
 }
 

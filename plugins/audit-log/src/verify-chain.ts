@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
 import { rangeDigest, type PrunedRange } from './pruning-mark.ts'
+import { SPAN_ROWS } from './search/span-rows.ts'
 import { chainHash, GENESIS, type AuditHead, type Rows } from './seal-pending.ts'
 import { readPrunings, type Prunings } from './verify-prunings.ts'
 
@@ -20,10 +21,14 @@ export type ChainProblem =
   | 'version-unknown'
   /** The seal does not follow from the one before: inserted, reordered or rewritten. */
   | 'chain-broken'
+  /** The row occurred at no time of its span, so a search by time may miss it: somebody changed the span. */
+  | 'span-wrong'
   /** The expected head is not in the chain: its tail was cut off or the chain was rewritten. */
   | 'head-missing'
   /** A row that is not sealed yet has changed. */
   | 'unsealed-row-changed'
+  /** The database lacks a table or a column of the trail, or lets nobody read it. */
+  | 'tables-changed'
 
 /** Result of {@link verifyChain}. */
 export interface ChainReport {
@@ -56,11 +61,13 @@ export interface VerifyOptions {
   readonly onProgress?: (sequence: number) => void
 }
 
+/** Where somebody has taken a constraint away, a hash may be missing. */
 interface SealRow {
   readonly sequence: string
-  readonly seal_hash: Buffer
-  readonly chain_hash: Buffer
+  readonly seal_hash: Buffer | null
+  readonly chain_hash: Buffer | null
   readonly content_hash: Buffer | null
+  readonly outside_span: boolean | null
 }
 type ChainRow = SealRow & { readonly [Field in keyof AuditRecord]: AuditRecord[Field] | null }
 /** How far a chain is verified. */
@@ -141,6 +148,9 @@ async function checkSeals(
   return progress.range < progress.prunings.ranges.length ? 'pruning-mark-wrong' : null
 }
 
+const OUTSIDE_SPAN = `(p.number is not null and (p.earliest is null or p.latest is null
+  or e.occurred_at < p.earliest or e.occurred_at > p.latest)) as outside_span`
+
 /** Verifies the seals behind `progress`, and advances it past every correct one. */
 export async function verifyPage(
   trx: Knex.Transaction,
@@ -149,8 +159,9 @@ export async function verifyPage(
 ): Promise<VerifiedPage> {
   const { rows } = await trx.raw<Rows<ChainRow>>(
     `
-    select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${SELECT_RECORD}
+    select s.sequence, s.content_hash as seal_hash, s.chain_hash, e.content_hash, ${OUTSIDE_SPAN}, ${SELECT_RECORD}
     from audit_seals s left join audit_events e on e.id = s.event_id
+    left join audit_spans p on p.number = (s.sequence - 1) / ${SPAN_ROWS}
     where s.sequence > ? order by s.sequence limit ?`,
     [progress.sequence, batchSize]
   )
@@ -164,26 +175,33 @@ export async function verifyPage(
 function checkSeal(row: ChainRow, progress: ChainProgress): ChainProblem | null {
   const sequence = progress.sequence + 1
   if (Number(row.sequence) !== sequence) return 'gap'
-  const chain = chainHash(progress.previous, sequence, row.seal_hash)
+  const { seal_hash: sealHash } = row
+  if (sealHash === null || row.chain_hash === null) return 'chain-broken'
+  const chain = chainHash(progress.previous, sequence, sealHash)
   if (!chain.equals(row.chain_hash)) return 'chain-broken'
-  const problem = checkPlace(row, sequence, chain, progress)
+  const problem = checkPlace({ ...row, seal_hash: sealHash }, { sequence, chain }, progress)
   if (problem !== null) return problem
   if (progress.expected?.sequence === sequence && progress.expected.chainHash !== chain.toString('hex')) {
     return 'head-missing'
   }
   progress.sequence = sequence
   progress.previous = chain
-  progress.onLeaf?.(row.seal_hash)
+  progress.onLeaf?.(sealHash)
   return null
 }
 
 /** A row is as it was sealed, or absent because it was pruned. */
-function checkPlace(row: ChainRow, sequence: number, chain: Buffer, progress: ChainProgress): ChainProblem | null {
+function checkPlace(
+  row: ChainRow & { readonly seal_hash: Buffer },
+  { sequence, chain }: { readonly sequence: number; readonly chain: Buffer },
+  progress: ChainProgress
+): ChainProblem | null {
   const range = progress.prunings.ranges[progress.range]
   const pruned = sequence <= progress.prunings.unstatedThrough || (range !== undefined && sequence >= range.first)
-  if (row.content_hash === null) return pruned ? checkRange(range, sequence, chain, progress) : 'row-missing'
+  if (row.id === null) return pruned ? checkRange(range, sequence, chain, progress) : 'row-missing'
   if (pruned) return 'pruning-mark-wrong'
-  return row.content_hash.equals(row.seal_hash) ? contentProblem(recordAlone(row), row.seal_hash) : 'content-changed'
+  if (row.content_hash?.equals(row.seal_hash) !== true) return 'content-changed'
+  return contentProblem(recordAlone(row), row.seal_hash) ?? (row.outside_span === true ? 'span-wrong' : null)
 }
 
 /** At the end of a range its digest is compared with what the chain has there. */
@@ -229,6 +247,6 @@ function unsealedProblem(row: ChainRow): ChainProblem | null {
 
 /** The record without the columns of its seal. */
 function recordAlone(row: ChainRow): AuditRecord {
-  const { sequence, seal_hash: sealHash, chain_hash: chain, content_hash: content, ...record } = row
+  const { sequence, seal_hash: sealHash, chain_hash: chain, content_hash: content, outside_span: span, ...record } = row
   return record as AuditRecord
 }

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import { canonicalJson } from '@sallyport/security-context/mechanics'
 import { ADOPT_ACTION, adoptDetail, PRUNE_ACTION, pruneDetail, type PrunedRange } from './pruning-mark.ts'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
-import type { Rows } from './seal-pending.ts'
+import { SEAL_PAGE_ROWS, type Rows } from './seal-pending.ts'
 
 /** Which rows may be missing, by valid marks. */
 export interface Prunings {
@@ -21,18 +21,31 @@ interface MarkColumns {
   readonly removed: string
   readonly digest: Buffer | null
   readonly content_hash: Buffer | null
+  /** Its row is sealed, or the next run of the sealer finds it. */
+  readonly is_in_chain: boolean
 }
 type MarkRow = { readonly mark: MarkColumns; readonly record: AuditRecord }
 type PruningRow = MarkColumns & { readonly [Name in keyof AuditRecord]: AuditRecord[Name] }
 
+/** What the sealer reads from, as the last page says, and the transaction that comes next. */
+const WATERMARK_AND_END = `(select pg_snapshot_xmax(pg_current_snapshot()) as upcoming, coalesce((
+    select watermark from (select sequence, watermark from audit_seals order by sequence desc limit ${SEAL_PAGE_ROWS}) recent
+    where watermark is not null order by sequence desc limit 1), '0'::xid8) as watermark) sealing`
+/** A watermark in the future comes from another cluster, whose rows are all read. */
+const IS_ABOUT_TO_BE_SEALED = `(e.transaction_id >= sealing.watermark
+    and (e.transaction_id < sealing.upcoming or sealing.watermark > sealing.upcoming))`
+
 /**
  * The marks of all prunings, each compared with the row of the trail that states the same. An invalid mark covers
- * nothing. Walking along the chain verifies the stating rows themselves.
+ * nothing, and neither does one whose row no sealer will find: it would be in no chain. Walking along the chain
+ * verifies the stating rows themselves.
  */
 export async function readPrunings(trx: Knex.Transaction): Promise<Prunings> {
   const { rows } = await trx.raw<Rows<PruningRow>>(`
-    select p.event_id, p.first_sequence, p.through_sequence, p.removed, p.digest, e.content_hash, ${SELECT_RECORD}
-    from audit_prunings p left join audit_events e on e.id = p.event_id order by p.through_sequence, p.id`)
+    select p.event_id, p.first_sequence, p.through_sequence, p.removed, p.digest, e.content_hash, ${SELECT_RECORD},
+      exists (select from audit_seals s where s.event_id = e.id) or ${IS_ABOUT_TO_BE_SEALED} as is_in_chain
+    from audit_prunings p left join audit_events e on e.id = p.event_id, ${WATERMARK_AND_END}
+    order by p.through_sequence, p.id`)
   const marks = rows.map(markOf)
   const unstated = marks.filter(({ mark }) => mark.first_sequence === null)
   const adopted = isAdopted(unstated)
@@ -55,6 +68,7 @@ function markOf(row: PruningRow): MarkRow {
     removed,
     digest,
     content_hash: hash,
+    is_in_chain: isInChain,
     ...record
   } = row
   const mark = {
@@ -63,7 +77,8 @@ function markOf(row: PruningRow): MarkRow {
     through_sequence: through,
     removed,
     digest,
-    content_hash: hash
+    content_hash: hash,
+    is_in_chain: isInChain
   }
   return { mark, record }
 }
@@ -95,6 +110,7 @@ function isAdopted(marks: readonly MarkRow[]): boolean {
 function markStates(mark: MarkColumns, record: AuditRecord, action: string, detail: string): boolean {
   return (
     mark.content_hash !== null &&
+    mark.is_in_chain &&
     contentProblem(record, mark.content_hash) === null &&
     record.action === action &&
     canonicalJson(record.detail) === detail

@@ -1,5 +1,6 @@
 import { withDeadline, type Clock, type Schedule } from '@sallyport/security-context/mechanics'
 import type { RefusalCounts, RefusalTally } from './refusal-counts.ts'
+import { isRefusedRow } from './refused-row.ts'
 
 /** Records in one write: few, so that the rows of a request never wait long. */
 const MAX_TOGETHER = 100
@@ -51,6 +52,11 @@ export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample
         isAway = false
         together.forEach(counts.written)
       } catch (error) {
+        // One that the database refuses must not keep back the others for ever.
+        if (isRefusedRow(error) && together.length > 1) {
+          await writeApart(together)
+          continue
+        }
         // After a timeout the rest waits for the next interval, instead of one deadline after the other.
         for (const tally of [...together, ...due.splice(0)]) counts.failed(tally)
         if (!isAway) onError(error, counts.unwritten())
@@ -58,6 +64,20 @@ export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample
       }
     }
     writing = null
+  }
+
+  async function writeApart(together: readonly RefusalTally<Sample>[]): Promise<void> {
+    for (const tally of together) {
+      await write([tally]).then(
+        () => {
+          counts.written(tally)
+        },
+        (error: unknown) => {
+          counts.failed(tally)
+          onError(error, counts.unwritten())
+        }
+      )
+    }
   }
 
   async function flush(): Promise<void> {

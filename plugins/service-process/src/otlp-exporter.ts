@@ -6,11 +6,12 @@ import {
   parseJsonObject,
   parseRetryAfter,
   readBody,
+  readPairs,
   withRetryAfter
 } from '@sallyport/security-context/mechanics'
 import { request } from 'undici'
 import { createOtlpWriter } from './otlp-message.ts'
-import { readPairs, tracesEndpoint, type OtlpSettings } from './otlp-settings.ts'
+import { tracesEndpoint, type OtlpSettings } from './otlp-settings.ts'
 import { BATCH_REFUSED, type SendSpans } from './span-batches.ts'
 
 /** Sends spans, and its end. */

@@ -1,4 +1,4 @@
-import { isLoopback } from '@sallyport/security-context/mechanics'
+import { isLoopback, readPairs } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 
 /** The values of `OTEL_TRACES_SAMPLER`. */
@@ -89,27 +89,6 @@ export function logsEndpoint(settings: OtlpSettings): string | null {
   const { otelExporterOtlpEndpoint: base } = settings
   if (settings.otelSdkDisabled === true || settings.otelLogsExporter !== 'otlp' || base === undefined) return null
   return `${base.replace(/\/$/, '')}/v1/logs`
-}
-
-/**
- * Reads `name=value,name=value`, values percent-encoded.
- * @returns `null` where that is not what it is
- * @see W3C Baggage §3.3.1
- */
-export function readPairs(text: string | undefined): Readonly<Record<string, string>> | null {
-  if (text === undefined) return {}
-  const pairs: Record<string, string> = {}
-  for (const entry of text.split(',')) {
-    const at = entry.indexOf('=')
-    const name = entry.slice(0, Math.max(at, 0)).trim()
-    if (!/^[\w.!#$&*+-]+$/.test(name)) return null
-    try {
-      pairs[name] = decodeURIComponent(entry.slice(at + 1).trim())
-    } catch {
-      return null
-    }
-  }
-  return pairs
 }
 
 /** Mistakes that a schema cannot express: one sentence per mistake, without secrets. */

@@ -11,6 +11,8 @@ import { databaseCpu } from '../support/database-cpu.ts'
 export interface AuditedDatabase {
   /** Pool of the app role. */
   readonly app: Knex
+  /** Pool of the role that prunes. */
+  readonly pruner: Knex
   readonly owner: Knex
   /** CPU time of the server with all its processes since its start, in µs. */
   readonly cpuMicros: () => number
@@ -18,27 +20,35 @@ export interface AuditedDatabase {
 }
 
 const APP_ROLE = 'bench_app'
+const PRUNER_ROLE = 'bench_pruner'
 const PASSWORD = 'for-benchmarks-only'
 /** Connections that a service has by default. */
 const CONNECTIONS = 10
 
 export async function startAuditedDatabase(): Promise<AuditedDatabase> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-bench-'))
-  const server = await startPostgres({ directory })
+  const server = await startPostgres({ directory, settings: { maintenance_work_mem: '512MB' } })
   const owner = connect(server.url, 2)
-  await owner.raw(`create role ${APP_ROLE} login password '${PASSWORD}'; create role bench_pruner`)
-  const { source, tableName } = auditMigrations({ appRole: APP_ROLE, prunerRole: 'bench_pruner' })
+  await owner.raw(
+    `create role ${APP_ROLE} login password '${PASSWORD}'; create role ${PRUNER_ROLE} login password '${PASSWORD}'`
+  )
+  const { source, tableName } = auditMigrations({ appRole: APP_ROLE, prunerRole: PRUNER_ROLE })
   await owner.migrate.latest({ migrationSource: source, tableName })
-  const url = new URL(server.url)
-  url.username = APP_ROLE
-  url.password = PASSWORD
-  const app = knex({ client: 'pg', connection: url.href, pool: { min: CONNECTIONS, max: CONNECTIONS } })
+  const poolOf = (role: string, size: number): Knex => {
+    const url = new URL(server.url)
+    url.username = role
+    url.password = PASSWORD
+    return knex({ client: 'pg', connection: url.href, pool: { min: size, max: size } })
+  }
+  const [app, pruner] = [poolOf(APP_ROLE, CONNECTIONS), poolOf(PRUNER_ROLE, 1)]
   return {
     app,
+    pruner,
     owner,
     cpuMicros: databaseCpu(server.dataDirectory),
     close: async () => {
       await app.destroy()
+      await pruner.destroy()
       await owner.destroy()
       await server.stop()
       rmSync(directory, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 // Signed checkpoints over a real trail, whose owner changes what the chain alone would not show.
 import { randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -218,6 +218,21 @@ t.test('an anchor with something that nobody known signed stops both', async t =
   t.match(await verify(), { problem: 'anchor-changed' })
   await write(1)
   await t.rejects(checkpoint(), { message: /anchor-changed/ })
+})
+
+t.test('the last checkpoint of an anchor that is larger than memory is read from its end', async t => {
+  const path = join(spillFolder(t), 'checkpoints')
+  const anchor = fileAnchor(path)
+  writeFileSync(path, '')
+  t.equal(await anchor.latest(), null)
+  // Years of checkpoints: a hole, which costs no disk.
+  truncateSync(path, 6 * 1024 ** 3)
+  await anchor.add('first\n')
+  await anchor.add('x'.repeat(200_000))
+  t.equal(await anchor.latest(), 'x'.repeat(200_000), 'also a long one')
+  await anchor.add('last\n')
+  appendFileSync(path, '\n{"addedAt":"2026-11-26T10:00:00.000Z","note":"cut o')
+  t.equal(await anchor.latest(), 'last\n', 'and a line that was cut off is none')
 })
 
 t.test('the verifier costs a step at a time, and the next process goes on where the last one was', async t => {

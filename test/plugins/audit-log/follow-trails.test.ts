@@ -106,6 +106,23 @@ t.test('rows of several trails come by time, and wait for earlier ones of others
   await ended
 })
 
+t.test('a trail that names another one in its rows speaks for itself alone', async t => {
+  const [orders, deliveries, clock] = [trailOf('orders'), trailOf('deliveries'), movedClock()]
+  const leaving = new AbortController()
+  const { seen, ended } = reading(
+    followTrails([orders.trail, deliveries.trail], { ...clock, signal: leaving.signal, settleMs: 10 })
+  )
+  const forged = at(1, 11)
+  if (forged.kind === 'row') Object.assign(forged.row, { trail: 'deliveries' })
+  orders.say({ kind: 'place', sequence: 10 }, forged)
+  await turn()
+  clock.pass(10)
+  await turn()
+  t.same(seen, ['orders at.1'])
+  leaving.abort()
+  await ended
+})
+
 t.test('a trail that does not answer is named, holds up nobody, and goes on where it was', async t => {
   const [orders, deliveries, clock] = [trailOf('orders'), trailOf('deliveries'), movedClock()]
   const leaving = new AbortController()

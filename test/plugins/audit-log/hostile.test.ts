@@ -1,13 +1,23 @@
 // Text that means harm, in every field and on every way that a row can take.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readPersonal, readAudit, runAuditCommand, verifyChain, type AuditLogOptions } from '@sallyport/audit-log'
+import {
+  parseAuditQuery,
+  readPersonal,
+  readAudit,
+  runAuditCommand,
+  verifyChain,
+  type AuditLogOptions
+} from '@sallyport/audit-log'
 import type { AuditEvent } from '@sallyport/security-context'
 import t from 'tap'
 import { connect } from '../../support/database.ts'
 import { auditDatabase, buildApp } from './support/audited-app.ts'
 import { JOIN_KEYS, PRIVACY, ringText, WRAPPING_KEYS } from './support/privacy-keys.ts'
 import { SPILL_KEY, spillFolder } from './support/spill-folder.ts'
+
+/** More than an entry of an index can hold, and nothing makes it smaller. */
+const WIDE = Array.from({ length: 2000 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000))).join('')
 
 /** Each with what is stored of it. */
 const HOSTILE: ReadonlyArray<readonly [text: string, stored: RegExp | string]> = [
@@ -17,6 +27,7 @@ const HOSTILE: ReadonlyArray<readonly [text: string, stored: RegExp | string]> =
   ['\u202eevil\u2066\u200b\u{e0041}', '\u202eevil\u2066\u200b\u{e0041}'],
   ['\u001b[2J\u001b]0;owned\u0007\u009b31m', '\u001b[2J\u001b]0;owned\u0007\u009b31m'],
   ['y'.repeat(1_048_576), /^y{1024}…\[1048576 characters, sha256 [0-9a-f]{64}\]$/],
+  [WIDE, /^\p{Lo}{341}…\[2000 characters, sha256 [0-9a-f]{64}\]$/u],
   ['"},{"action":"forged', '"},{"action":"forged'],
   ['{},"\\",NULL', '{},"\\",NULL'],
   ["'; drop table audit_events; --", "'; drop table audit_events; --"],
@@ -96,6 +107,7 @@ t.test('A7: hostile text in every field neither breaks nor forges a row, an expo
     const own = opened.filter(row => (typeof stored === 'string' ? row.action === stored : stored.test(row.action)))
     t.equal(own.length, 3)
     for (const row of own) {
+      t.doesNotThrow(() => parseAuditQuery({ subject: row.subject }), 'a row can be asked for by what it has')
       for (const value of [row.reason, row.clientId, row.resourceType, row.resourceId, row.personal?.nameTried]) {
         t.match(value, stored, JSON.stringify(hostile.slice(0, 20)))
       }

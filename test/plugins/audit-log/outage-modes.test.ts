@@ -209,6 +209,30 @@ t.test('dropped rows are counted exactly: every read is a row or in the count of
   }
 })
 
+t.test('the count of a long outage stays small, also where the row of a gap cannot be written', async t => {
+  const { app, proxy, superuser, replay, untilBack } = await setting(t, { reads: 'drop' })
+  proxy.set('stopped')
+  await readInOrder(app, [0, 1])
+  await superuser.raw("alter table audit_events add constraint no_gap check (action <> 'audit.gap')")
+  proxy.set('pass')
+  await replay()
+  const statuses: number[] = []
+  for (const id of numbers(2, 80)) {
+    statuses.push(await statusOf(app, `/read/${id}`))
+    await replay()
+  }
+  t.same(statuses, Array(80).fill(200), 'none is refused because the count is full')
+  await superuser.raw('alter table audit_events drop constraint no_gap')
+  t.equal(app.auditHealth.outage().spillWaiting, 0)
+  if (!t.passing()) return
+  await untilBack()
+  const gaps = (await rowsOf(superuser)).filter(row => row.action === 'audit.gap')
+  t.equal(
+    gaps.reduce((sum, row) => sum + Number(row['repeats']), 0),
+    81
+  )
+})
+
 t.test('rows that were kept and are lost leave a gap with the exact count, and the rest is written', async t => {
   const { app, proxy, superuser, folder, untilBack } = await setting(t, { reads: 'spill' })
   proxy.set('stopped')
@@ -262,6 +286,53 @@ t.test('a row that the database refuses whenever it is tried does not keep back 
     [{ reason: 'row-refused', repeats: 1 }]
   )
   await t.resolves(statusOf(app, '/read/1').then(status => t.equal(status, 503, 'and is refused while it is not away')))
+})
+
+t.test('a refused row is counted once, also where what follows it has to be tried again', async t => {
+  const { app, proxy, superuser, replay, untilBack } = await setting(t, { reads: 'spill' })
+  proxy.set('stopped')
+  await readInOrder(app, [0, 1, 2])
+  await superuser.raw("alter table audit_events add constraint no_one check (resource_id <> '1')")
+  await superuser.raw(`create function not_now() returns trigger language plpgsql as $$
+    begin raise exception 'not now' using errcode = 'query_canceled'; end $$`)
+  await superuser.raw(`create trigger not_now before insert on audit_events for each row
+    when (new.resource_id = '2') execute function not_now()`)
+  proxy.set('pass')
+  for (let n = 0; n < 3; n++) await replay()
+  t.equal(app.auditHealth.outage().spillWaiting, 3)
+  await superuser.raw('drop trigger not_now on audit_events')
+  await untilBack()
+  await sealNow(superuser)
+  t.same(await sealedIds(superuser), [0, 2])
+  t.match(
+    (await rowsOf(superuser)).filter(row => row.action === 'audit.gap'),
+    [{ reason: 'row-refused', repeats: 1, detail: { missing: 1 } }]
+  )
+})
+
+t.test('text that no index of the database holds as it is keeps back nothing', async t => {
+  const { app, proxy, superuser, untilBack } = await setting(t, { changes: 'spill', reads: 'spill' })
+  const wide = Array.from({ length: 2000 }, (_, n) => String.fromCodePoint(0x4e00 + ((n * 7919) % 20_000))).join('')
+  const event = {
+    action: wide,
+    outcome: 'denied',
+    reason: wide,
+    subject: wide,
+    clientId: wide,
+    resource: { type: wide, id: wide }
+  } as const
+  await app.auditSink.write(event)
+  proxy.set('stopped')
+  await app.auditSink.write(event)
+  t.equal(await statusOf(app, '/read/1'), 200)
+  proxy.set('pass')
+  await untilBack()
+  const rows = await rowsOf(superuser)
+  t.equal(rows.filter(row => row.outcome === 'denied').length, 2)
+  t.same(
+    rows.filter(row => row.action === 'audit.gap'),
+    []
+  )
 })
 
 t.test('A1: a process that ends during the outage leaves its rows to the next one', async t => {

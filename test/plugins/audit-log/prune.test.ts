@@ -95,3 +95,58 @@ t.test('a class stops at the first row that is too young for it, however old the
   const classes = [{ actions: ['*.read'], before: new Date(Date.UTC(2026, 0, 5)) }]
   t.match(await pruneAudit(pruner, { before: new Date(Date.UTC(2026, 0, 1)), classes }), { removed: 1 })
 })
+
+t.test('a pruning goes in batches, each with its marks, and what is done stays when it ends in between', async t => {
+  const { app: db, pruner } = await auditDatabase(t)
+  let day = 1
+  const app = await buildApp(t, { db, clock: () => Date.UTC(2026, 0, day) }, () => {})
+  for (; day <= 9; day++) {
+    await app.auditSink.write({ action: day % 4 === 0 ? 'session.login' : 'order.read', outcome: 'success' })
+  }
+  await sealNow(db)
+  const before = new Date(Date.UTC(2026, 0, 9))
+  const classes = [{ actions: ['session.*'], before: new Date(Date.UTC(2026, 0, 1)) }]
+  const marks = async (): Promise<unknown[]> =>
+    (await db('audit_prunings').orderBy('first_sequence')).map(row => [
+      Number(row.first_sequence),
+      Number(row.through_sequence)
+    ])
+
+  const ending = new AbortController()
+  pruner.on('query', ({ sql }: { sql: string }) => {
+    if (sql.includes('insert into audit_prunings')) ending.abort()
+  })
+  const first = { before, classes, batchRows: 3 }
+  t.match(await pruneAudit(pruner, { ...first, signal: ending.signal }), { removed: 3 })
+  t.same(await marks(), [[1, 3]], 'it ends after the batch under way')
+  t.match(await verifyChain(db), { ok: true })
+
+  t.same(await pruneAudit(pruner, first), { removed: 3, throughSequence: 8 })
+  t.same(
+    await marks(),
+    [
+      [1, 3],
+      [5, 6],
+      [7, 7]
+    ],
+    'a batch looks at so many rows'
+  )
+  t.match(await pruneAudit(pruner, first), { removed: 0 }, 'again removes nothing')
+  t.match(await pruneAudit(pruner, { before, batchRows: 1 }), { removed: 2 }, 'what was kept goes later')
+  await sealNow(db)
+  t.match(await verifyChain(db), { ok: true, unsealedRows: 0 })
+})
+
+t.test('a batch that fails takes nothing, and those before it stay', async t => {
+  const { app: db, pruner, superuser } = await auditDatabase(t)
+  let day = 1
+  const app = await buildApp(t, { db, clock: () => Date.UTC(2026, 0, day) }, () => {})
+  for (; day <= 6; day++) await app.auditSink.write({ action: 'x', outcome: 'success' })
+  await sealNow(db)
+  await superuser.raw('alter table audit_prunings add constraint planted check (first_sequence < 4)')
+  const pruning = pruneAudit(pruner, { before: new Date(Date.UTC(2026, 0, 9)), batchRows: 3 })
+  await t.rejects(pruning, { code: '23514' })
+  t.equal((await db('audit_events').whereNot({ action: 'audit.prune' })).length, 3)
+  await sealNow(db)
+  t.match(await verifyChain(db), { ok: true, prunedThrough: 3, unsealedRows: 0 })
+})

@@ -212,6 +212,28 @@ t.test('a row whose write was confirmed too late is not written twice', async t 
   )
 })
 
+t.test('a count that the database refuses whenever it is tried keeps back no other', async t => {
+  const { app: db, superuser } = await auditDatabase(t)
+  const { app, endInterval } = await counting(t, { db })
+  await superuser.raw("alter table audit_events add constraint not_this_one check (reason <> 'unfit')")
+  for (const reason of ['unfit', 'no-token', 'expired', 'unfit', 'no-token', 'expired', 'expired']) {
+    await app.inject({ url: '/orders', headers: { 'x-test-reason': reason } })
+  }
+  await endInterval()
+  await endInterval()
+  const rows = await rowsOf(db)
+  t.same(rows.map(({ reason, ...row }) => `${reason} ${row['repeats']}`).toSorted(), [
+    'expired 1',
+    'expired 2',
+    'no-token 1',
+    'no-token 1'
+  ])
+  await superuser.raw('alter table audit_events drop constraint not_this_one')
+  await endInterval()
+  await endInterval()
+  t.equal((await rowsOf(db)).filter(({ reason }) => reason === 'unfit').length, 2, 'and is not given up')
+})
+
 t.test('with no database at all a stranger is answered as always', async t => {
   const { app } = await counting(t, { db: deadPool(t), writeTimeoutMs: 100 })
   await refuse(app, 3)

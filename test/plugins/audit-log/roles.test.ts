@@ -75,7 +75,10 @@ t.test('the migrations have fixed names and can be taken back', async t => {
     '0008-audit-record-version-3',
     '0009-audit-holds',
     '0011-audit-rare-indexes',
-    '0014-audit-persons-of-issuers'
+    '0012-audit-ordered-indexes',
+    '0013-audit-spans',
+    '0014-audit-persons-of-issuers',
+    '0015-audit-push'
   ])
   await superuser.migrate.rollback({ migrationSource: source, tableName }, true)
   t.equal(await superuser.schema.hasTable('audit_events'), false)

@@ -100,6 +100,27 @@ t.test('a trail that is slow is missing, and holds nobody up', async t => {
   t.match(page, { events: [{ action: 'b-1' }], missing: [{ trail: 'slow' }] })
 })
 
+t.test('a trail that names another one in its rows speaks for itself alone', async t => {
+  const b = trailOf('b', [1, 2])
+  const forged: TrailSource = {
+    name: 'a',
+    read: async () => ({
+      events: [
+        { ...(await b.read(NEWEST)).events[0], sequence: 1, action: 'forged', trail: 'b' } as unknown as SealedRecord
+      ],
+      next: 1
+    })
+  }
+  const first = await searchTrails([forged, b], { ...NEWEST, limit: 1 }, undefined, LIMIT_MS)
+  t.match(first.events, [{ trail: 'a', action: 'forged' }])
+  const second = await searchTrails([awayTrail('a'), b], NEWEST, first.next ?? '', LIMIT_MS)
+  t.same(
+    second.events.map(({ action }) => action),
+    ['b-2', 'b-1'],
+    'nor does it say where the other one goes on'
+  )
+})
+
 for (const cursor of [
   'x',
   '',

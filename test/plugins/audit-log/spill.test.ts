@@ -262,14 +262,14 @@ t.test('the count of missing rows outlives a process that does not end in order'
   const [outgoing] = spill.closeGaps()
   spill.addGap('dropped', 'reads', 2)
   const again = await opened(t, leftBehind(t, folder))
+  const [left, ...others] = again.spill.closeGaps()
   t.same(
-    again.spill.closeGaps().map(({ id, count }) => [id === outgoing?.id, count]),
-    [
-      [true, 7],
-      [false, 2]
-    ],
-    'a gap whose row may have been written keeps its id and its count'
+    [left?.id === outgoing?.id, left?.count, others],
+    [true, 7, []],
+    'one whose row may have been written is first'
   )
+  if (left !== undefined) again.spill.gapWritten(left)
+  t.same(gapsOf(again.spill), [{ cause: 'dropped', count: 2 }])
   await again.spill.close()
   await spill.close()
 })

@@ -79,6 +79,7 @@ t.test('a stream that breaks is asked for again where it was: no row is left out
 t.test('a refusal ends it at once, and so does a gateway that never answered', async t => {
   const later = await tail(t, [broken(rowText(1)), refused(403)])
   t.match(later, { code: 1, rows: [1], asked: [null, 'place-1'], error: /answered 403 SALLYPORT_SOME_REASON\n$/ })
+  t.same(later.waits, [1000], 'after the break')
   const never = await tail(t, [response => response.socket?.resetAndDestroy()])
   t.match(never, { code: 1, waits: [], asked: [null] })
   const full = await tail(t, [refused(503)])

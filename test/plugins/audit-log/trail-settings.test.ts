@@ -1,5 +1,6 @@
 // The settings of a process that switch on what keeps its trail.
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import {
   auditTrailMistakes,
   auditTrailOptions,
@@ -9,6 +10,7 @@ import {
 import { loadSettings, settingsReference } from '@sallyport/configuration'
 import t from 'tap'
 import Type from 'typebox'
+import { makeAuthority } from '../../support/certificates.ts'
 import { AUDIT_TRAIL_SETTINGS } from '../../support/audit-settings.ts'
 
 const schema = Type.Object(auditTrailSettings())
@@ -22,7 +24,9 @@ t.test('by default rows are refused during an outage, and nothing is signed', as
   t.same(auditTrailOptions(values, 'order-service'), {
     outage: {},
     checkpoints: false,
-    privacy: { keys: [], joinKeys: [], dayKeysKeptMs: 7_776_000_000 }
+    privacy: { keys: [], joinKeys: [], dayKeysKeptMs: 7_776_000_000 },
+    push: false,
+    pruning: false
   })
 })
 
@@ -70,6 +74,40 @@ t.test('everything can be switched on from the environment', async t => {
   ])
 })
 
+t.test('the trail is pushed to a collector or by syslog, as the address says', async t => {
+  const { certificate } = await makeAuthority()
+  const auditPushCaPath = join(t.testdir({ 'ca.pem': certificate }), 'ca.pem')
+  const settings = { ...AUDIT_TRAIL_SETTINGS, auditPushCaPath, auditPushHeaders: 'authorization=Bearer%20x' }
+  const collector = { ...settings, auditPushUrl: 'https://siem.example.com/v1/logs', auditPushReadiness: true }
+  t.match(auditTrailOptions(collector, 'orders').push, {
+    receiver: { name: 'OTLP https://siem.example.com' },
+    ...{ intervalMs: 1000, batchRows: 200, timeoutMs: 10_000, readiness: true }
+  })
+  const syslog = { ...AUDIT_TRAIL_SETTINGS, auditPushUrl: 'syslog+tls://siem.example.com', auditPushEnterpriseId: '9' }
+  t.match(auditTrailOptions(syslog, 'orders').push, { receiver: { name: 'syslog siem.example.com:6514' } })
+})
+
+t.test('old rows are removed by the role of the pruner, each class after its own time', async t => {
+  const { values } = loadSettings({
+    schema,
+    environment: {
+      SALLYPORT_AUDIT_PRUNER_DATABASE_URL: 'postgres://pruner@localhost/orders',
+      SALLYPORT_AUDIT_KEEP_DAYS: '365',
+      SALLYPORT_AUDIT_KEEP_CLASSES: 'session.*, token.*=730d; *.read=90d'
+    }
+  })
+  t.same(auditTrailOptions(values, 'orders').pruning, {
+    databaseUrl: 'postgres://pruner@localhost/orders',
+    keepDays: 365,
+    classes: [
+      { actions: ['session.*', 'token.*'], keepDays: 730 },
+      { actions: ['*.read'], keepDays: 90 }
+    ],
+    intervalMs: 3_600_000
+  })
+  t.throws(() => loadSettings({ schema, environment: { SALLYPORT_AUDIT_KEEP_DAYS: '29' } }))
+})
+
 t.test('no step of the verifier leaves the trail signed and unverified', async t => {
   const settings = { ...AUDIT_TRAIL_SETTINGS, auditCheckpointKeys: ring('k'), auditVerifierIntervalMs: 0 }
   t.match(auditTrailOptions(settings, 'order-service').checkpoints, { verifier: false, anchors: [] })
@@ -90,6 +128,52 @@ for (const [what, settings, mistake] of [
   ],
   ['authorities without an anchor', { auditAnchorCaPath: '/ca.pem' }, /auditAnchorCaPath: needs auditAnchorUrl/],
   ['a former key that is none', { auditFormerCheckpointKeys: ['x'] }, /auditFormerCheckpointKeys: 1 are no text/],
+  ['a push to nobody knows what', { auditPushUrl: 'syslog+udp://siem:514' }, /auditPushUrl: is no syslog\+tls: URL/],
+  ['a push in plain text', { auditPushUrl: 'http://siem.example.com/v1/logs' }, /auditPushUrl: is neither https nor/],
+  ['credentials in an address', { auditPushUrl: 'https://u:secret@siem/v1' }, /auditPushUrl: carries credentials$/],
+  ['the same of syslog', { auditPushUrl: 'syslog+tls://u:secret@siem' }, /auditPushUrl: carries credentials$/],
+  ['headers of syslog', { auditPushUrl: 'syslog+tls://siem', auditPushHeaders: 'a=b' }, /auditPushHeaders: syslog has/],
+  [
+    'headers that are none',
+    { auditPushUrl: 'https://siem/v1', auditPushHeaders: 'canary' },
+    /is no list of name=value/
+  ],
+  [
+    'a header that cannot be sent',
+    { auditPushUrl: 'https://siem/v1', auditPushHeaders: 'x-key=a%0d%0ab' },
+    /auditPushHeaders: the header "x-key" cannot be sent$/
+  ],
+  [
+    'authorities that are not there',
+    { auditPushUrl: 'https://siem/v1', auditPushCaPath: '/no.pem' },
+    /no.pem cannot be/
+  ],
+  [
+    'a certificate without its key',
+    { auditPushUrl: 'https://siem/v1', auditPushCertificatePath: '/no.pem' },
+    /auditPushCertificatePath: needs auditPushPrivateKeyPath/
+  ],
+  [
+    'a pruner without a retention',
+    { auditPrunerDatabaseUrl: 'postgres://p@localhost/x' },
+    /auditKeepDays: missing, and nobody else says/
+  ],
+  [
+    'a pruner in plain text',
+    { auditPrunerDatabaseUrl: 'postgres://p:secret@db.example.com/x', auditKeepDays: 90 },
+    /auditPrunerDatabaseUrl: reaches another host without verified TLS: give sslmode=verify-full$/
+  ],
+  [
+    'a pruner whose host is a parameter',
+    { auditPrunerDatabaseUrl: 'postgres://p@localhost/x?host=db.example.com', auditKeepDays: 90 },
+    /auditPrunerDatabaseUrl: reaches another host/
+  ],
+  ['a retention without a pruner', { auditKeepDays: 90 }, /auditKeepDays: needs auditPrunerDatabaseUrl/],
+  ['classes without a retention', { auditKeepClasses: '*.read=90d' }, /auditKeepClasses: needs auditKeepDays/],
+  ['a class that is kept too short', { auditKeepClasses: '*.read=29d' }, /auditKeepClasses: is not <action>/],
+  ['a class that is none', { auditKeepClasses: '*.read' }, /auditKeepClasses: is not <action>/],
+  ['headers of no push', { auditPushHeaders: 'a=b' }, /auditPushHeaders: needs auditPushUrl/],
+  ['readiness of no push', { auditPushReadiness: true }, /auditPushReadiness: nothing is pushed/],
   [
     'readiness without a verifier',
     { auditVerifierReadiness: true, auditVerifierIntervalMs: 0 },

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { otlpMistakes, readPairs, tracesEndpoint } from '../../../plugins/service-process/src/otlp-settings.ts'
+import { readPairs } from '@sallyport/security-context/mechanics'
+import { otlpMistakes, tracesEndpoint } from '../../../plugins/service-process/src/otlp-settings.ts'
 
 t.test('the path of traces is appended to the base URL, and not to a URL for traces', async t => {
   t.equal(tracesEndpoint({ otelExporterOtlpEndpoint: 'https://c.example/' }), 'https://c.example/v1/traces')

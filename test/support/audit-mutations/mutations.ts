@@ -76,10 +76,14 @@ const OTHER_VALUES: Readonly<Record<string, Readonly<Record<string, string>>>> =
   jsonb: {
     'with a member more': "jsonb_build_object('planted', :column:)",
     'left out': 'null',
+    'with a number that no program holds': "jsonb_build_object('planted', 1e400::numeric)",
     'with a member less':
       "case when jsonb_typeof(:column:) = 'object' then :column: - (select min(k) from jsonb_object_keys(:column:) k) else 'false' end"
   },
-  timestamptz: { 'a microsecond later': ":column: + interval '1 microsecond'" },
+  timestamptz: {
+    'a microsecond later': ":column: + interval '1 microsecond'",
+    'before Christ': "(to_char(:column: at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || '+00 BC')::timestamptz"
+  },
   uuid: { 'of nobody': 'gen_random_uuid()' },
   bytea: {
     'with another bit': "set_byte(coalesce(:column:, '\\x00'), 0, get_byte(coalesce(:column:, '\\x00'), 0) # 1)",

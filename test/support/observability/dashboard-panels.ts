@@ -388,6 +388,40 @@ export const SECURITY_SECTIONS: readonly DashboardSection[] = [
         unit: 'short',
         queries: { '{{process}}': 'sallyport_audit_verification_problems{process=~"$process"}' },
         alarmAt: 1
+      },
+      {
+        title: 'Push lag',
+        description: 'How long ago the oldest row was sealed that the receiver of the trail does not have.',
+        unit: 's',
+        queries: { '{{process}}': 'sallyport_audit_push_lag_seconds{process=~"$process"}' },
+        alarmAt: 300
+      },
+      {
+        title: 'Rows pushed',
+        description: 'In 5 minutes; refused ones are replaced by rows without text. Waiting: not pushed yet.',
+        unit: 'short',
+        queries: {
+          '{{process}} pushed': 'increase(sallyport_audit_rows_pushed_total{process=~"$process"}[5m])',
+          '{{process}} waiting': 'sallyport_audit_push_waiting_rows{process=~"$process"}',
+          '{{process}} failures': 'increase(sallyport_audit_push_failures_total{process=~"$process"}[5m])',
+          '{{process}} refused': 'increase(sallyport_audit_push_refused_rows_total{process=~"$process"}[5m])'
+        }
+      },
+      {
+        title: 'Old rows',
+        description: 'Removed in an hour, and kept because they were not pushed yet.',
+        unit: 'short',
+        queries: {
+          '{{process}} removed': 'increase(sallyport_audit_rows_pruned_total{process=~"$process"}[1h])',
+          '{{process}} postponed': 'sallyport_audit_prune_postponed_rows{process=~"$process"}'
+        }
+      },
+      {
+        title: 'Without a run of the pruning',
+        description: 'How long nobody looked for old rows.',
+        unit: 's',
+        queries: { '{{process}}': 'sallyport_audit_pruning_silent_seconds{process=~"$process"}' },
+        alarmAt: 86_400
       }
     ]
   },

@@ -12,7 +12,15 @@ const OF_OPTIONAL_PARTS = [
   'sallyport_audit_rows_lost_total',
   'sallyport_audit_checkpoint_silent_seconds',
   'sallyport_audit_verification_problems',
-  'sallyport_audit_verified_age_seconds'
+  'sallyport_audit_verified_age_seconds',
+  'sallyport_audit_push_lag_seconds',
+  'sallyport_audit_push_waiting_rows',
+  'sallyport_audit_push_failures_total',
+  'sallyport_audit_push_refused_rows_total',
+  'sallyport_audit_rows_pushed_total',
+  'sallyport_audit_rows_pruned_total',
+  'sallyport_audit_prune_postponed_rows',
+  'sallyport_audit_pruning_silent_seconds'
 ]
 
 /** Expressions of rules and dashboards. */

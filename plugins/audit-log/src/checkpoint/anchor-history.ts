@@ -31,7 +31,8 @@ export function anchorProblem(
   return null
 }
 
-function mayFollow(last: Checkpoint, next: Checkpoint): boolean {
+/** Whether a checkpoint may come after another one: the trail grew, or was restored with a word about it. */
+export function mayFollow(last: Checkpoint, next: Checkpoint): boolean {
   const isReplaced = next.replaces.some(({ size, root }) => size === last.size && root.equals(last.root))
   return isReplaced || next.size > last.size || (next.size === last.size && next.root.equals(last.root))
 }

@@ -24,7 +24,7 @@ interface AnchoredLine {
 export function fileAnchor(path: string): CheckpointAnchor {
   return {
     name: `file ${path}`,
-    latest: async () => (await anchoredNotes(path)).at(-1) ?? null,
+    latest: async () => await lastNote(path),
     add: async note => {
       const file = await open(path, 'a', 0o644)
       try {
@@ -48,6 +48,42 @@ export async function anchoredNotes(path: string): Promise<string[]> {
   })
   return text.split('\n').flatMap(line => noteOfLine(line) ?? [])
 }
+
+/** Of one reading; a checkpoint is some hundred bytes. */
+const READ_FROM_END_BYTES = 65_536
+
+/** The last checkpoint, read from the end of the file: it grows for years, and is asked for every few seconds. */
+async function lastNote(path: string): Promise<string | null> {
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return null
+    throw error
+  })
+  if (file === null) return null
+  try {
+    let [start, tail] = [(await file.stat()).size, Buffer.alloc(0)]
+    while (start > 0) {
+      const bytes = Buffer.alloc(Math.min(READ_FROM_END_BYTES, start))
+      start -= bytes.length
+      await file.read(bytes, 0, bytes.length, start)
+      tail = Buffer.concat([bytes, tail])
+      const begin = start === 0 ? 0 : tail.indexOf(LINE_END) + 1
+      // Without the end of the line before it, the first line may be half of one.
+      if (start > 0 && begin === 0) continue
+      const note = tail
+        .toString('utf8', begin)
+        .split('\n')
+        .flatMap(line => noteOfLine(line) ?? [])
+        .at(-1)
+      if (note !== undefined) return note
+      tail = tail.subarray(0, begin)
+    }
+    return null
+  } finally {
+    await file.close()
+  }
+}
+
+const LINE_END = 10
 
 function noteOfLine(line: string): string | null {
   try {

@@ -1,8 +1,9 @@
-import type { MonotonicClock } from '@sallyport/security-context/mechanics'
+import { errorCode, type MonotonicClock } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
 import { GENESIS, type Rows } from '../seal-pending.ts'
 import { verifyPage, type ChainProblem, type ChainProgress } from '../verify-chain.ts'
 import { readPrunings } from '../verify-prunings.ts'
+import { mayFollow } from './anchor-history.ts'
 import type { CheckpointAnchor } from './anchors.ts'
 import { openCheckpoint, type Checkpoint } from './checkpoint.ts'
 import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from './merkle-tree.ts'
@@ -64,21 +65,38 @@ interface Pass {
 export function createTrailVerifier(options: TrailVerifierOptions): TrailVerifier {
   const { db, keys, anchors, rowsPerStep, placeFile, monotonicClock, onPass, onError } = options
   let pass: Pass | null = null
+  /** The last checkpoint of each anchor. */
+  const seen = new Map<CheckpointAnchor, Checkpoint>()
   let [passes, problem]: [number, VerifiedPass['problem']] = [0, null]
   let rightAt = monotonicClock()
 
   async function runStep(): Promise<void> {
-    pass ??= (placeFile === undefined ? null : readVerified(placeFile, keys.verifiers)) ?? newPass()
+    const left = pass === null && placeFile !== undefined ? readVerified(placeFile, keys.verifiers) : null
+    pass ??= left ?? newPass()
     const current = pass
-    const signed = await signedTrees(db, anchors, keys, current.frontier.size)
+    const signed = await signedTrees({ db, anchors, keys, seen }, current.frontier.size)
     if (signed === null) return endPass(current, 'anchor-changed')
     const { problem: found, isEnd } = await verifyStep(db, current, signed, rowsPerStep)
+    if (found === 'head-missing' && left !== null) {
+      // The place of another trail, or of one that was restored since: all of it is verified anew.
+      pass = newPass()
+      return
+    }
     if (found !== null) return endPass(current, found)
     if (!isEnd) {
       if (placeFile !== undefined) writeVerified(placeFile, current, keys.signers)
       return
     }
-    endPass(current, signed.anchored.some(({ size }) => size > current.sequence) ? 'behind-anchor' : null)
+    endPass(current, problemBehind(signed, current.sequence))
+  }
+
+  /** What the database refuses to show is no failure of it: somebody has changed the tables. */
+  async function stepOrProblem(): Promise<void> {
+    await runStep().catch((error: unknown) => {
+      if (errorCode(error)?.startsWith('42') !== true) throw error
+      onError(error)
+      endPass(pass ?? newPass(), 'tables-changed')
+    })
   }
 
   function endPass({ sequence }: Pass, found: VerifiedPass['problem']): void {
@@ -94,7 +112,7 @@ export function createTrailVerifier(options: TrailVerifierOptions): TrailVerifie
 
   return {
     step: async () => {
-      await runStep().catch(onError)
+      await stepOrProblem().catch(onError)
     },
     state: () => ({ sequence: pass?.sequence ?? 0, passes, problem, rightForMs: monotonicClock() - rightAt })
   }
@@ -110,19 +128,28 @@ interface SignedTrees {
   readonly bySize: ReadonlyMap<number, readonly Buffer[]>
 }
 
-/** What is signed from this size on; `null` when an anchor has something that nobody known signed. */
-async function signedTrees(
-  db: Knex,
-  anchors: readonly CheckpointAnchor[],
-  keys: CheckpointKeys,
-  from: number
-): Promise<SignedTrees | null> {
+interface SignedSources extends Pick<TrailVerifierOptions, 'db' | 'anchors' | 'keys'> {
+  readonly seen: Map<CheckpointAnchor, Checkpoint>
+}
+
+/**
+ * What is signed from this size on; `null` when an anchor has something that nobody known signed, or went back to an
+ * earlier checkpoint.
+ */
+async function signedTrees({ db, anchors, keys, seen }: SignedSources, from: number): Promise<SignedTrees | null> {
   const anchored: Checkpoint[] = []
   for (const anchor of anchors) {
     const note = await anchor.latest()
     const checkpoint = note === null ? null : openCheckpoint(note, keys.verifiers)
     if (note !== null && checkpoint === null) return null
-    if (checkpoint !== null) anchored.push(checkpoint)
+    const before = seen.get(anchor)
+    if (checkpoint === null) {
+      if (before !== undefined) return null
+      continue
+    }
+    if (before !== undefined && !mayFollow(before, checkpoint)) return null
+    seen.set(anchor, checkpoint)
+    anchored.push(checkpoint)
   }
   const { rows } = await db.raw<Rows<{ size: string; note: string }>>(
     'select size, note from audit_checkpoints where size >= ? order by size limit 1000',
@@ -139,6 +166,14 @@ async function signedTrees(
   return { anchored, bySize }
 }
 
+/** What is wrong with checkpoints beyond the end of the trail: each was of something that is not there any more. */
+function problemBehind({ anchored, bySize }: SignedTrees, sequence: number): TreeProblem | null {
+  if (anchored.some(({ size }) => size > sequence)) return 'behind-anchor'
+  const beyond = [...bySize].filter(([size]) => size > sequence).flatMap(([, roots]) => roots)
+  if (beyond.length === 0) return null
+  return beyond.some(root => root.length > 0) ? 'behind-anchor' : 'checkpoint-changed'
+}
+
 async function verifyStep(
   db: Knex,
   pass: Pass,
@@ -149,6 +184,7 @@ async function verifyStep(
     async trx => {
       let wrongSize: number | null = null
       const { frontier: before } = pass
+      if (!(await reachesPlace(trx, pass))) return { problem: 'head-missing', isEnd: false }
       const progress = await chainProgress(trx, pass, content => {
         pass.frontier = addLeaf(pass.frontier, content)
         const root = bySize.get(pass.frontier.size) === undefined ? null : frontierRoot(pass.frontier)
@@ -170,6 +206,11 @@ async function verifyStep(
     },
     { isolationLevel: 'repeatable read', readOnly: true }
   )
+}
+
+/** Whether the trail still has what the steps before this one have verified. */
+async function reachesPlace(trx: Knex.Transaction, { sequence, previous }: Pass): Promise<boolean> {
+  return sequence === 0 || (await chainHashBefore(trx, sequence)).equals(previous)
 }
 
 /** Where the chain stands in this snapshot: rows may have been pruned since the step before. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { isLoopback } from '@sallyport/security-context/mechanics'
-import knex, { type Knex } from 'knex'
+import type { Knex } from 'knex'
+import { openTrailPool, trailUrlMistake } from '../trail-pool.ts'
 import { AuditUsageError } from './audit-terminal.ts'
 
 /** What is read of `process.env`. */
@@ -17,23 +17,10 @@ export type TrailDatabase = 'DATABASE_URL' | 'PRUNER_DATABASE_URL'
  */
 export function openTrail(environment: CommandEnvironment, variable: TrailDatabase = 'DATABASE_URL'): Knex {
   const url = databaseUrl(environment, variable)
-  if (!URL.canParse(url)) throw new AuditUsageError(`${variable} is not a URL`)
-  const { hostname, searchParams } = new URL(url)
-  const isLocal = hostname === '' || isLoopback(hostname)
-  if (!isLocal && searchParams.get('sslmode') !== 'verify-full') {
-    throw new AuditUsageError(`${variable} reaches another host without verified TLS: give sslmode=verify-full`)
-  }
-  return knex({
-    client: 'pg',
-    connection: { connectionString: url, connectionTimeoutMillis: 10_000 },
-    pool: POOL,
-    log: SILENT
-  })
+  const mistake = trailUrlMistake(url)
+  if (mistake !== null) throw new AuditUsageError(`${variable} ${mistake}`)
+  return openTrailPool(url)
 }
-
-const POOL = { min: 0, max: 2 }
-/** What fails is said once, by the command. */
-const SILENT = { warn: () => {}, error: () => {}, debug: () => {}, deprecate: () => {} }
 
 function databaseUrl(environment: CommandEnvironment, variable: TrailDatabase): string {
   const [url, file] = [environment[variable], environment[`${variable}_FILE`]]

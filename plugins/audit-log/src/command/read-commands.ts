@@ -2,14 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Knex } from 'knex'
 import { concealPersonal } from '../privacy/read-personal.ts'
 import { parsePersonalQuery, readPersonalAudit, type PersonalQuery } from '../privacy/search-personal.ts'
-import {
-  FILTER_NAMES,
-  parseAuditQuery,
-  readAudit,
-  type AuditPage,
-  type AuditQuery,
-  type ReadingOptions
-} from '../query.ts'
+import { FILTER_NAMES, parseAuditQuery, type AuditPage, type AuditQuery } from '../query.ts'
+import { readAudit, type ReadingOptions } from '../search/read-audit.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import type { CommandEnvironment } from './open-trail.ts'
 import { recordReading } from './record-reading.ts'

@@ -9,6 +9,7 @@ import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { eraseAgain, eraseFromTrail, rewrapTrailKeys } from './erase-commands.ts'
 import { openTrail, type CommandEnvironment, type TrailDatabase } from './open-trail.ts'
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
+import { showPush } from './push-command.ts'
 import { resumeAfterRestore } from './restore-command.ts'
 import { tailAtGateway } from './tail-gateway.ts'
 import { FILTER_FLAGS, searchTrail, tailTrail, type CommandOptions } from './read-commands.ts'
@@ -144,6 +145,12 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     help: 'Keeps rows from being pruned until they are released, and lists what is kept.',
     options: { ...RANGE, name: textFlag, release: textFlag, because: textFlag },
     run: holdRows
+  },
+  push: {
+    usage: 'push [--end [--because <text>]]',
+    help: 'Shows how far the trail was pushed. With --end rows are pruned from now on although no receiver has them.',
+    options: { end: plainFlag, because: textFlag },
+    run: (openDb, options, terminal) => showPush(openDb(), options, terminal)
   },
   'resume-after-restore': {
     usage: 'resume-after-restore --because <text> (--erasures <file> | --no-erasures)',

@@ -25,6 +25,11 @@ export function checkpointSettings(environment: CommandEnvironment): AuditTrailS
     auditVerifierIntervalMs: 0,
     auditVerifierRows: 0,
     auditVerifierReadiness: false,
+    auditPushIntervalMs: 0,
+    auditPushBatchRows: 0,
+    auditPushTimeoutMs: 0,
+    auditPushReadiness: false,
+    auditPruneIntervalMs: 0,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   }
 }

@@ -137,7 +137,7 @@ function nextOfTrails(
   if (!isSettled && followed.some(({ waiting, isMissing }) => waiting.length === 0 && !isMissing)) return null
   first.takeRow()
   places.set(first.name, head.row.sequence)
-  return { kind: 'row', row: { trail: first.name, ...head.row }, next: placesText(places) }
+  return { kind: 'row', row: { ...head.row, trail: first.name }, next: placesText(places) }
 }
 
 function earliestOf(followed: readonly FollowedTrail[]): FollowedTrail | null {

@@ -4,7 +4,8 @@ import { auditUnavailable } from '../audit-request.ts'
 import type { RecordRules } from '../build-record.ts'
 import type { ReadAuditLogOptions } from '../options.ts'
 import { concealPersonal } from '../privacy/read-personal.ts'
-import { readAudit, type AuditQuery, type SealedRecord } from '../query.ts'
+import type { AuditQuery, SealedRecord } from '../query.ts'
+import { readAudit } from '../search/read-audit.ts'
 import { readHead } from '../seal-pending.ts'
 
 const ROWS_TOGETHER = 200

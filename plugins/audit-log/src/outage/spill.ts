@@ -50,7 +50,10 @@ export interface Spill {
   readonly replayed: (rows: SpilledRows) => Promise<void>
   /** Counts missing rows so that the count outlives the process. Throws when it cannot be written. */
   readonly addGap: (cause: GapCause, eventClass: EventClass | null, count: number) => void
-  /** The gaps until now; those that follow are others. */
+  /**
+   * Gaps whose rows are to be written now: those that were handed out before and are not written yet, else those until
+   * now. What follows is another gap, so that there are never more than two of a kind.
+   */
   readonly closeGaps: () => readonly TrailGap[]
   readonly hasGaps: () => boolean
   /** The row of this gap is in the trail. */
@@ -236,6 +239,8 @@ async function createSpill(
       }
     },
     closeGaps: () => {
+      const due = state.gaps.filter(gap => gap.closed)
+      if (due.length > 0) return due
       for (const gap of state.gaps) gap.closed = true
       tally.write()
       return [...state.gaps]

@@ -1,7 +1,8 @@
-import { errorCode, withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
+import { withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
 import type { WriteRecords } from '../batch-writer.ts'
 import type { EventClass, FailureMode, FailureModes } from '../event-class.ts'
 import type { BuiltRecord } from '../record.ts'
+import { isRefusedRow } from '../refused-row.ts'
 import type { Spill, SpilledRows } from './spill.ts'
 import type { TrailGap } from './spill-tally.ts'
 
@@ -114,11 +115,9 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     let gaps = 0
     try {
       for (let rows = await spill.next(); rows !== null; rows = await spill.next()) await replayRows(spill, rows)
-      for (const gap of spill.closeGaps()) {
-        await writeAgain([gapRow(gap)])
-        spill.gapWritten(gap)
-        gaps++
-      }
+      // Those of an attempt that failed, and then those since.
+      gaps += await writeGaps(spill)
+      gaps += await writeGaps(spill)
       isAway = false
       onChange({ state: 'back', replayed: counts.replayed - before, gaps })
     } catch (error) {
@@ -126,23 +125,35 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     }
   }
 
+  async function writeGaps(spill: Spill): Promise<number> {
+    const due = spill.closeGaps()
+    for (const gap of due) {
+      await writeAgain([gapRow(gap)])
+      spill.gapWritten(gap)
+    }
+    return due.length
+  }
+
   async function replayRows(spill: Spill, rows: SpilledRows): Promise<void> {
     for (let start = 0; start < rows.records.length; start += REPLAYED_TOGETHER) {
-      await writeSome(spill, rows.records.slice(start, start + REPLAYED_TOGETHER))
+      await writeSome(rows.records.slice(start, start + REPLAYED_TOGETHER))
     }
     await spill.replayed(rows)
     counts.replayed += rows.records.length
   }
 
-  /** A row that the database refuses must not keep back the others for ever. */
-  async function writeSome(spill: Spill, records: readonly BuiltRecord[]): Promise<void> {
+  /**
+   * A row that the database refuses must not keep back the others for ever. The row that stands for it has its id, so
+   * that it is one row however often this is repeated.
+   */
+  async function writeSome(records: readonly BuiltRecord[]): Promise<void> {
     try {
       await writeAgain(records)
     } catch (error) {
       if (!isRefusedRow(error)) throw error
       const [record] = records
-      if (records.length > 1) for (const each of records) await writeSome(spill, [each])
-      else if (record !== undefined) spill.addGap('row-refused', null, 1)
+      if (records.length > 1) for (const each of records) await writeSome([each])
+      else if (record !== undefined) await writeAgain([gapRow(refusedRowGap(record))])
     }
   }
 
@@ -175,7 +186,7 @@ const DISK_TIMEOUT_MS = 5000
 /** Rows of one statement. */
 const REPLAYED_TOGETHER = 500
 
-/** Data that no attempt makes acceptable. @see PostgreSQL, appendix A: class 22 and class 23 */
-function isRefusedRow(error: unknown): boolean {
-  return /^2[23]/.test(errorCode(error) ?? '')
+function refusedRowGap({ id, occurredAt }: BuiltRecord): TrailGap {
+  const atMs = Date.parse(occurredAt)
+  return { id, cause: 'row-refused', eventClass: null, count: 1, firstAtMs: atMs, lastAtMs: atMs, closed: true }
 }

@@ -1,13 +1,8 @@
 import type { Knex } from 'knex'
 import { AuditQueryInvalidError } from '../errors.ts'
-import {
-  parseAuditQuery,
-  readAudit,
-  type AuditPage,
-  type AuditQuery,
-  type RowCondition,
-  type SealedRecord
-} from '../query.ts'
+import { LONGEST_AUDIT_VALUE, parseAuditQuery, type AuditPage, type AuditQuery, type SealedRecord } from '../query.ts'
+import type { RowCondition } from '../search/page-conditions.ts'
+import { readAudit } from '../search/read-audit.ts'
 import { isKeyedHash, type JoinHash } from './join-hash.ts'
 import { statementsOf } from './key-rows.ts'
 import { readPersonal, type PersonalReading, type PersonalRow } from './read-personal.ts'
@@ -45,7 +40,9 @@ export function parsePersonalQuery(query: unknown): PersonalQuery {
 }
 
 function personalText(parameter: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '' && value.length <= 1100 && !value.includes('\0')) return value
+  if (typeof value === 'string' && value !== '' && value.length <= LONGEST_AUDIT_VALUE && !value.includes('\0')) {
+    return value
+  }
   throw new AuditQueryInvalidError(parameter)
 }
 

@@ -104,7 +104,8 @@ function mergeByTime(answers: readonly TrailAnswer[], { order, limit }: AuditQue
     }
     const row = first?.rows.shift()
     if (first === null || row === undefined) break
-    merged.push({ trail: first.trail, ...row })
+    // Last: a row that names another trail does not speak for it.
+    merged.push({ ...row, trail: first.trail })
   }
   return merged
 }

@@ -9,14 +9,18 @@ import type { AuditLogOptions } from '../options.ts'
 import type { OutageModes } from '../outage/outage-options.ts'
 import { parseJoinKeys } from '../privacy/join-hash.ts'
 import type { TrailPrivacy } from '../privacy/privacy-options.ts'
+import { pruningFrom, pruningMistakes } from './pruning-settings.ts'
+import { pushFrom, pushMistakes } from './push-settings.ts'
 import type { AuditTrailSettings, ProcessTrailSettings } from './trail-settings.ts'
 
+type TrailOptionName = 'outage' | 'checkpoints' | 'privacy' | 'push' | 'pruning'
+
 /** The options that follow from the settings of a process. */
-export type TrailOptions = Required<Pick<AuditLogOptions, 'outage' | 'checkpoints' | 'privacy'>> &
-  Pick<AuditLogOptions, 'ownIssuer'>
+export type TrailOptions = Required<Pick<AuditLogOptions, TrailOptionName>> & Pick<AuditLogOptions, 'ownIssuer'>
 
 /**
- * The options `outage`, `checkpoints`, `privacy` and `ownIssuer` of a process, to be spread into those of the plugin.
+ * The options `outage`, `checkpoints`, `privacy`, `push`, `pruning` and `ownIssuer` of a process, to be spread into
+ * those of the plugin.
  * @param process names the trail where the settings do not
  * @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake
  */
@@ -27,6 +31,8 @@ export function auditTrailOptions(settings: ProcessTrailSettings, process: strin
     outage: outageFrom(settings),
     checkpoints: checkpointsFrom(settings, process),
     privacy: privacyFrom(settings),
+    push: pushFrom(settings, process),
+    pruning: pruningFrom(settings),
     ...(settings.issuer !== undefined && { ownIssuer: settings.issuer })
   }
 }
@@ -58,7 +64,9 @@ export function auditTrailMistakes(settings: ProcessTrailSettings): string[] {
     ...(settings.auditVerifierReadiness && settings.auditVerifierIntervalMs === 0
       ? ['auditVerifierReadiness: nothing is verified with auditVerifierIntervalMs 0']
       : []),
-    ...(unreadable.length > 0 ? [`auditFormerCheckpointKeys: ${unreadable.length} are no text of a verifier`] : [])
+    ...(unreadable.length > 0 ? [`auditFormerCheckpointKeys: ${unreadable.length} are no text of a verifier`] : []),
+    ...pushMistakes(settings),
+    ...pruningMistakes(settings)
   ]
 }
 

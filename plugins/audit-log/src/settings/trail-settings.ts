@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sallyport/security-context/options'
+import { LEAST_KEPT_DAYS } from '../pruning/pruning-options.ts'
 
 const failureModeSetting = (what: string) =>
   Type.String({
@@ -92,6 +93,94 @@ export function auditTrailSettings() {
     auditVerifierReadiness: Type.Boolean({
       default: false,
       description: 'Whether a trail that does not verify makes the process not ready.'
+    }),
+    ...pushSettings(),
+    ...pruningSettings()
+  }
+}
+
+/** Where sealed rows are pushed to. */
+function pushSettings() {
+  return {
+    auditPushUrl: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Where sealed rows are pushed to, such as a SIEM: `syslog+tls://host:port` (RFC 5424 over TLS), or the whole ' +
+          'address of a collector that takes OTLP logs, `https://host/v1/logs`.'
+      })
+    ),
+    auditPushHeaders: Type.Optional(
+      Type.String({
+        secret: true,
+        minLength: 1,
+        description: 'Fields of each request to a collector, `name=value,name=value`, values percent-encoded.'
+      })
+    ),
+    auditPushCaPath: filePathSetting(
+      'Authorities that vouch for the receiver (PEM file). Left out: those that Node trusts.'
+    ),
+    auditPushCertificatePath: filePathSetting('Certificate that is shown to the receiver (PEM file).'),
+    auditPushPrivateKeyPath: filePathSetting('Private key of that certificate (PEM file).'),
+    auditPushEnterpriseId: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,10}$',
+        description:
+          'Your private enterprise number, in the structured data of syslog. Left out: `32473`, the one of examples.'
+      })
+    ),
+    auditPushIntervalMs: countSetting(100, 1000, 'How often it is looked for rows to push, in ms.'),
+    auditPushBatchRows: Type.Integer({
+      minimum: 1,
+      maximum: 2000,
+      default: 200,
+      description: 'Most rows that are pushed together.'
+    }),
+    auditPushTimeoutMs: Type.Integer({
+      minimum: 100,
+      maximum: 600_000,
+      default: 10_000,
+      description: 'How long the receiver may take for them, in ms.'
+    }),
+    auditPushReadiness: Type.Boolean({
+      default: false,
+      description: 'Whether a push that falls behind by a minute makes the process not ready.'
+    })
+  }
+}
+
+/** How old rows are removed. */
+function pruningSettings() {
+  return {
+    auditPrunerDatabaseUrl: Type.Optional(
+      Type.String({
+        secret: true,
+        minLength: 1,
+        description:
+          'The database as the role that may delete audit rows. With it this process removes old ones; left out: ' +
+          'another job does, such as `sallyport-audit prune`.'
+      })
+    ),
+    auditKeepDays: Type.Optional(
+      Type.Integer({
+        minimum: LEAST_KEPT_DAYS,
+        maximum: 36_500,
+        description: 'How many days audit rows are kept that are in no class.'
+      })
+    ),
+    auditKeepClasses: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'Audit rows that are kept for another time, by their actions: `session.*,token.*=730d;*.read=90d`; the first ' +
+          'class that has one decides.'
+      })
+    ),
+    auditPruneIntervalMs: Type.Integer({
+      minimum: 1000,
+      maximum: 86_400_000,
+      default: 3_600_000,
+      description: 'How often old audit rows are looked for, in ms.'
     })
   }
 }

@@ -18,6 +18,7 @@ export { normaliseUsername } from './normalise-username.ts'
 export { oncePerValue } from './once-per-value.ts'
 export { ActiveList, type ActiveEntry } from './active-list.ts'
 export { OversizedBodyError, readBody } from './read-body.ts'
+export { readPairs } from './read-pairs.ts'
 export {
   DEFAULT_WAIT_SECONDS,
   parseRetryAfter,

@@ -5,6 +5,8 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'auditcheckpointkeys',
   'auditnamekey',
   'auditpersonkeys',
+  'auditprunerdatabaseurl',
+  'auditpushheaders',
   'auditspillkeys',
   'configurationsnapshotkeys',
   'code',

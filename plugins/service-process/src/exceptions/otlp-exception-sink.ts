@@ -1,6 +1,7 @@
 import type { TlsMaterial } from '@sallyport/secure-transport'
+import { readPairs } from '@sallyport/security-context/mechanics'
 import { openCollectorEndpoint } from '../otlp-exporter.ts'
-import { logsEndpoint, readPairs, type OtlpSettings } from '../otlp-settings.ts'
+import { logsEndpoint, type OtlpSettings } from '../otlp-settings.ts'
 import { otlpAttributes } from '../otlp-values.ts'
 import { TRACER_NAME } from '../tracing-contract.ts'
 import type { ExceptionGroup, ExceptionSink } from './exception-log.ts'

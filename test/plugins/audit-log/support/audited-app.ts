@@ -66,6 +66,13 @@ export async function version1Database(t: Test): Promise<AuditDatabase & { reado
   return { ...rolesOf(t, database), owner }
 }
 
+/** A trail without rows again, for the next test of a file that has one database. */
+export async function emptyTrail({ superuser }: AuditDatabase): Promise<void> {
+  await superuser.raw(
+    'truncate audit_events, audit_seals, audit_prunings, audit_pushes, audit_holds, audit_hold_releases cascade'
+  )
+}
+
 function urlOf({ url }: TestDatabase, role: string): string {
   const own = new URL(url)
   own.username = role

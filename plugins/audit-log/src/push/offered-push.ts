@@ -1,0 +1,6 @@
+export { endPush } from './end-push.ts'
+export { otlpReceiver, type OtlpReceiverOptions } from './otlp-receiver.ts'
+export { syslogReceiver, type SyslogReceiverOptions } from './syslog-receiver.ts'
+export type { TrailPush } from './push-options.ts'
+export type { ReceiverTrust, SentBatch, TrailReceiver } from './receiver.ts'
+export type { PushState } from './run-push.ts'
