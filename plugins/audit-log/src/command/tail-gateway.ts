@@ -17,12 +17,12 @@ import type { CommandOptions } from './read-commands.ts'
 
 /** A stream ends with the access of who asked, and is asked for again after this. */
 const COME_BACK_MS = 2000
-const FIRST_WAIT_MS = 1000
-const LONGEST_WAIT_MS = 30_000
+const FIRST_TAIL_PAUSE_MS = 1000
+const LONGEST_TAIL_PAUSE_MS = 30_000
 /** Together about three minutes: longer than a gateway takes to be replaced. */
 const MOST_FAILURES = 10
 /** The gateway says every 15 seconds that it is there. */
-const LONGEST_SILENCE_MS = 60_000
+const TAIL_SILENCE_MS = 60_000
 /** Answers after which the same question may be answered otherwise. */
 const PASSING_STATUSES: readonly unknown[] = [429, 500, 502, 503, 504]
 
@@ -30,8 +30,8 @@ const PASSING_STATUSES: readonly unknown[] = [429, 500, 502, 503, 504]
 class TailRefusedError extends Error {}
 
 /**
- * `tail --gateway`: the trails of all processes as they grow, until it is interrupted. A stream that breaks is asked for
- * again from the last row that was shown, so that none is left out or shown twice; each time that is said on standard
+ * `tail --gateway`: the trails of all processes as they grow, until it is interrupted. A stream that breaks is asked
+ * for again from the last row that was shown, so that none is left out or shown twice; each time that is said on standard
  * error, and the waits grow.
  * @returns never 0 but when it is interrupted: it rejects when the gateway refuses, did not answer the first time, or
  * fails too often in a row
@@ -56,9 +56,10 @@ export async function tailAtGateway(
     place.failures++
     if (!place.isReached || broken instanceof TailRefusedError) throw broken
     const why = visibleText(messageWithCause(broken))
-    if (place.failures > MOST_FAILURES)
+    if (place.failures > MOST_FAILURES) {
       throw new Error(`the gateway was given up after ${MOST_FAILURES} attempts: ${why}`)
-    const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (place.failures - 1))
+    }
+    const waitMs = Math.min(LONGEST_TAIL_PAUSE_MS, FIRST_TAIL_PAUSE_MS * 2 ** (place.failures - 1))
     terminal.error(`the stream broke: ${why}; asking again in ${waitMs / 1000} s\n`)
     await wait(waitMs, signal)
   }
@@ -93,7 +94,7 @@ async function readTail(
     throw PASSING_STATUSES.includes(answer.statusCode) ? new Error(refusal) : new TailRefusedError(refusal)
   }
   place.isReached = true
-  answer.socket.setTimeout(LONGEST_SILENCE_MS, () => answer.destroy(new Error('the gateway says nothing')))
+  answer.socket.setTimeout(TAIL_SILENCE_MS, () => answer.destroy(new Error('the gateway says nothing')))
   let events = 0
   for await (const { id, event, data } of readLiveEvents(answer)) {
     events++
