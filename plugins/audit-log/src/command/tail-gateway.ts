@@ -31,7 +31,8 @@ class TailRefusedError extends Error {}
 
 /**
  * `tail --gateway`: the trails of all processes as they grow, until it is interrupted. A stream that breaks is asked
- * for again from the last row that was shown, so that none is left out or shown twice; each time that is said on standard
+ * for again from the last row that was shown, so that none is left out or shown twice; each time that is said on
+ * standard
  * error, and the waits grow.
  * @returns never 0 but when it is interrupted: it rejects when the gateway refuses, did not answer the first time, or
  * fails too often in a row
