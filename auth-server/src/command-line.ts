@@ -1,7 +1,7 @@
 import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import { loadSettings } from '@sallyport/configuration'
 import securityContext from '@sallyport/security-context'
-import { connectDatabase } from '@sallyport/service-process'
+import { connectDatabase, versionsOfCommand } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import { text } from 'node:stream/consumers'
 import { runCommand } from './administration/cli/run-command.ts'
@@ -46,7 +46,8 @@ async function openAdministration(
   environment: Readonly<Record<string, string | undefined>>,
   closing: Array<() => Promise<unknown>>
 ): Promise<KeyAdministration> {
-  const { values } = loadSettings({ schema: settingsSchema, environment: { ...environment } })
+  const settings = loadSettings({ schema: settingsSchema, environment: { ...environment } })
+  const { values } = settings
   const db = connectDatabase(values)
   closing.push(async () => {
     await db.destroy()
@@ -58,7 +59,8 @@ async function openAdministration(
   await fastify.register(securityContext)
   // Names are sealed as the server seals them: in its database, under its keys.
   const { privacy } = auditTrailOptions(values, 'auth-server')
-  await fastify.register(auditLog, { db, process: 'auth-server', sealer: false, privacy })
+  const versions = () => versionsOfCommand(settings)
+  await fastify.register(auditLog, { db, process: 'auth-server', sealer: false, privacy, versions })
   const server = composeAuthorizationServer(values, { store: postgresStore(db) })
   const administration = composeAdministration(values, server, async (store, event) => {
     // On the connection of the change: both are committed, or neither.

@@ -21,7 +21,8 @@ import tokenExchange from '@sallyport/token-exchange'
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { auditSearch } from './audit-search.ts'
-import { auditTail } from './audit-tail.ts'
+import { auditTail, GATEWAY_TAILS } from './audit-tail.ts'
+import { portionOf } from './share-among-workers.ts'
 import { edgeTrail, MAY_READ_AUDIT_TRAILS, searchedTrails } from './edge-trail.ts'
 import { edgeForwarding, edgeOpenAnswers } from './edge-forwarding.ts'
 import edgeLogins from './edge-logins.ts'
@@ -189,7 +190,8 @@ export async function buildApp(
     const timeoutMs = settings.upstreamTimeoutMs
     const searched = { process: PROCESS_NAME, trails, access: MAY_READ_AUDIT_TRAILS, timeoutMs }
     await app.register(auditSearch, searched)
-    await app.register(auditTail, { ...searched, dispatcher: upstreamAgent, outgoingHeaders, openAnswers })
+    const maxTails = portionOf(GATEWAY_TAILS, settings.workers)
+    await app.register(auditTail, { ...searched, dispatcher: upstreamAgent, maxTails, outgoingHeaders, openAnswers })
   }
 
   if (hasSessions) await app.register(edgeLogins, { settings, live, loginClient, keys, sessionDirectory })

@@ -25,14 +25,16 @@ export interface AuditTailOptions {
   /** How long a process may take until it answers, in ms. */
   readonly timeoutMs: number
   readonly dispatcher: Dispatcher
+  /** Streams of this process at a time. */
+  readonly maxTails: number
   /** What every call of another process says beside its token. */
   readonly outgoingHeaders: (request: FastifyRequest) => Readonly<Record<string, string>>
   /** Ends the streams whose access is over, and all when the gateway closes. */
   readonly openAnswers: OpenAnswers
 }
 
-/** Streams at a time: each holds one of every process. */
-const MOST_TAILS = 8
+/** Streams of a gateway at a time: each holds one of every process. */
+export const GATEWAY_TAILS = 8
 /** A process says every 15 seconds that it is there. */
 const LONGEST_SILENCE_MS = 60_000
 
@@ -51,7 +53,7 @@ export const auditTail = fastifyPlugin(
       { exposeHeadRoute: false, config: { access: options.access, audit: { action: 'audit.follow' } } },
       async function answerTail(request, reply) {
         const { query, after } = tailQuery(request)
-        if (tails >= MOST_TAILS) throw new errors.AuditStreamsFullError()
+        if (tails >= options.maxTails) throw new errors.AuditStreamsFullError()
         const leaving = new AbortController()
         const trails = [ownLiveTrail(fastify, options, query), ...upstreamLiveTrails(request, options, query)]
         const events = Readable.from(tailEvents(followTrails(trails, { after, signal: leaving.signal })))

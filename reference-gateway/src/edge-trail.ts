@@ -1,6 +1,7 @@
 import { auditTrailOptions, type AuditLogOptions } from '@sallyport/audit-log'
 import { allOf, role, scope } from '@sallyport/authorization'
 import { parseUpstreamTrail, type UpstreamTrail } from './audit-search.ts'
+import { portionOf } from './share-among-workers.ts'
 import type { GatewaySettings } from './settings.ts'
 
 /** Who reads the trails of all processes at the edge; each process asks again for itself. */
@@ -8,6 +9,9 @@ export const MAY_READ_AUDIT_TRAILS = allOf(role('ADMIN'), scope('audit:read'))
 
 /** Who reads what the trails say of persons, such as names and addresses. */
 const MAY_READ_PERSONAL_VALUES = allOf(role('ADMIN'), scope('audit:personal'))
+
+/** Streams of the gateway's own trail, as `@sallyport/audit-log` serves where nobody says how many. */
+const TRAIL_STREAMS = 32
 
 /** The options of the gateway's own trail. */
 export function edgeTrail(
@@ -21,7 +25,8 @@ export function edgeTrail(
     route: {
       path: `/audit/${process}`,
       access: MAY_READ_AUDIT_TRAILS,
-      personalAccess: MAY_READ_PERSONAL_VALUES
+      personalAccess: MAY_READ_PERSONAL_VALUES,
+      maxStreams: portionOf(TRAIL_STREAMS, settings.workers)
     },
     lifecycle: settings.nodeEnv !== 'test',
     versions,

@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url'
 import { migrate } from '@sallyport/auth-server'
 import t, { type Test } from 'tap'
 import { CHILD_ENVIRONMENT } from '../support/child-environment.ts'
-import { testDatabase } from '../support/database.ts'
+import { loadSettings } from '@sallyport/configuration'
+import { openLiveSettings } from '@sallyport/service-process'
+import { settingsSchema } from '../../auth-server/src/settings.ts'
+import { connect, testDatabase } from '../support/database.ts'
 
 const SERVER = fileURLToPath(new URL('../../auth-server/src/server.ts', import.meta.url))
 const COMMAND = fileURLToPath(new URL('../../auth-server/bin/auth.mjs', import.meta.url))
@@ -120,5 +123,16 @@ t.test(
     ])
     const again = await auth(environment, 'clients', 'create', 'job', '--grants', 'client_credentials')
     t.match([again.code, again.err], [1, /already a client job/])
+    const db = connect(environment.DATABASE_URL ?? '', 1)
+    t.after(() => db.destroy())
+    const { live } = openLiveSettings(loadSettings({ schema: settingsSchema, environment }))
+    t.strictSame(
+      await db('audit_events')
+        .where({ subject: 'command-line' })
+        .distinct('configuration_version')
+        .pluck('configuration_version'),
+      [`1:${live.state().digest}`],
+      'rows say which settings the command had'
+    )
   }
 )

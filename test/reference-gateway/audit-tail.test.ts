@@ -8,7 +8,8 @@ import { readLiveEvents, runAuditCommand, type ReceivedEvent } from '@sallyport/
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { placesText } from '../../plugins/audit-log/src/search/trail-places.ts'
-import { accessToken, GOOD, startEdge, until, type Edge } from '../support/edge.ts'
+import { edgeTrail } from '../../reference-gateway/src/edge-trail.ts'
+import { accessToken, GOOD, SETTINGS, startEdge, until, type Edge } from '../support/edge.ts'
 
 const tokenOf = async (more: Record<string, unknown> = {}) => ({
   authorization: `Bearer ${await accessToken({ roles: ['ADMIN'], scope: 'audit:read', ...more })}`
@@ -124,7 +125,7 @@ t.test(
     liveService({ orders: edge.deliveries })
     const after = placesText(new Map([['reference-gateway', 0]]))
     const tail = await follow(edge, `?action=session.login&after=${after}`)
-    const clear = { source_address: '198.51.100.7', peer_address: '192.0.2.1', name_tried: 'ada' }
+    const clear = { source_address: '198.51.100.7', peer_address: '192.0.2.1', name_tried: 'grace' }
     await edge.db('audit_events').insert({
       ...clear,
       ...{ id: randomUUID(), occurred_at: new Date(), process: 'reference-gateway', version: 2 },
@@ -165,6 +166,17 @@ t.test(
     await edge.app.close()
   }
 )
+
+t.test('one of four workers serves its share of the tails, and of the streams of its own trail', async t => {
+  const edge = await startEdge(t, { settings: { workers: 4, databaseConnections: 8 } })
+  const tails = await Promise.all([follow(edge), follow(edge)])
+  t.same([...tails.map(({ status }) => status), (await follow(edge)).status], [200, 200, 503])
+  for (const tail of tails) tail.leave()
+  const parts = { db: edge.db, versions: () => ({}) }
+  const streams = [1, 4].map(workers => edgeTrail({ ...SETTINGS, workers }, 'gateway', parts).route)
+  t.match(streams, [{ maxStreams: 32 }, { maxStreams: 8 }])
+  await edge.app.close()
+})
 
 /** A server that answers everything, and not with rows. */
 async function otherServer(t: Test): Promise<string> {

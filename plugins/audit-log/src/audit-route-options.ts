@@ -18,6 +18,11 @@ export interface AuditRoute {
    * @default 1000
    */
   readonly liveIntervalMs?: number
+  /**
+   * How many may follow the trail at this process at a time; one of several workers takes its share.
+   * @default 32
+   */
+  readonly maxStreams?: number
 }
 
 export const auditRoute = optionsObject({
@@ -31,7 +36,8 @@ export const auditRoute = optionsObject({
     value => value === false || isReadersAccess(value),
     { default: false }
   ),
-  liveIntervalMs: Type.Integer({ minimum: 1, default: 1000 })
+  liveIntervalMs: Type.Integer({ minimum: 1, default: 1000 }),
+  maxStreams: Type.Integer({ minimum: 1, default: 32 })
 })
 
 function isReadersAccess(value: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { RecordedVersions } from './build-record.ts'
 import { poolAsItIs } from './connection.ts'
 import { insertTogetherWithin } from './insert-together.ts'
 import { prunableBatch, type RetentionEnds } from './prunable-rows.ts'
@@ -31,6 +32,8 @@ export interface PruneOptions {
   readonly classes?: readonly RetentionClass[]
   /** Name of this job in the rows about pruning. Default `audit-pruner`. */
   readonly process?: string
+  /** Which release and configuration did it, for its rows. */
+  readonly versions?: RecordedVersions | undefined
   /** Limit of the statements that write those rows, default 5000. */
   readonly timeoutMs?: number
   /** Rows that one transaction looks at, default 10 000. */
@@ -54,14 +57,22 @@ export interface PruneOptions {
  */
 export async function pruneAudit(
   given: Knex,
-  { before, classes = [], process = 'audit-pruner', timeoutMs = 5000, batchRows = 10_000, signal }: PruneOptions
+  {
+    before,
+    classes = [],
+    process = 'audit-pruner',
+    timeoutMs = 5000,
+    batchRows = 10_000,
+    signal,
+    versions
+  }: PruneOptions
 ): Promise<PruneResult> {
   const db = poolAsItIs(given)
   const ends = await db.transaction(trx => retentionEnds(trx, before, classes))
   let [from, removed, last]: [number | null, number, number] = [0, 0, 0]
   while (from !== null && signal?.aborted !== true) {
     const after: number = from
-    const batch = await db.transaction(trx => pruneBatch(trx, { after, batchRows, ends, process, timeoutMs }))
+    const batch = await db.transaction(trx => pruneBatch(trx, { after, batchRows, ends, process, timeoutMs, versions }))
     removed += batch.removed
     last = Math.max(last, batch.last)
     from = batch.next
@@ -102,18 +113,21 @@ interface PruneBatch {
   readonly ends: RetentionEnds
   readonly process: string
   readonly timeoutMs: number
+  readonly versions: RecordedVersions | undefined
 }
 
 async function pruneBatch(
   trx: Knex.Transaction,
-  { after, batchRows, ends, process, timeoutMs }: PruneBatch
+  { after, batchRows, ends, process, timeoutMs, versions }: PruneBatch
 ): Promise<{ readonly removed: number; readonly last: number; readonly next: number | null }> {
   await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
   await setPlannerForRows(trx)
   const { ranges, next } = await prunableBatch(trx, { after, batchRows, ends })
   if (ranges.length === 0) return { removed: 0, last: 0, next }
   const removed = await removeRows(trx, ranges)
-  const records = ranges.map(range => pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range)))
+  const records = ranges.map(range =>
+    pruningRecord(CURRENT_VERSION, process, PRUNE_ACTION, pruneDetail(range), versions)
+  )
   await insertTogetherWithin(trx, records, timeoutMs)
   await trx.raw(
     `insert into audit_prunings (first_sequence, through_sequence, removed, digest, event_id)

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { JsonValue } from '@sallyport/security-context/mechanics'
-import { cleanText } from './clean.ts'
+import type { RecordedVersions } from './build-record.ts'
+import { cleanOptional, cleanText } from './clean.ts'
 import { auditTime, type AuditRecord } from './record.ts'
 
 /** Action of the row in which a pruning says what it removed. The row itself is never pruned. */
@@ -62,12 +63,23 @@ const FIELDS_WITHOUT_REQUEST = {
   configurationVersion: null
 }
 
-/** The row in which a job says what was pruned. */
-export function pruningRecord(version: number, process: string, action: string, detail: JsonValue): AuditRecord {
+/**
+ * The row in which a job says what it did.
+ * @param versions which release and configuration did it
+ */
+export function pruningRecord(
+  version: number,
+  process: string,
+  action: string,
+  detail: JsonValue,
+  versions: RecordedVersions = {}
+): AuditRecord {
   const when = { id: randomUUID(), occurredAt: auditTime(new Date()) }
   return {
     ...FIELDS_WITHOUT_REQUEST,
     ...when,
+    policyVersion: cleanOptional(versions.policy),
+    configurationVersion: cleanOptional(versions.configuration),
     version,
     process: cleanText(process),
     action,

@@ -125,7 +125,8 @@ function refuseUnlessLive(settings: Settings<unknown>, differences: readonly Set
   if (fixed.length > 0) throw new SettingsNotLiveError(fixed.join(', '))
 }
 
-function settingsDigest(settings: Settings<unknown>): string {
+/** Says whether two processes have the same settings, secrets left out. */
+export function settingsDigest(settings: Settings<unknown>): string {
   const shown = Object.fromEntries(settings.explain().map(one => [one.setting, one.shown]))
   return createHash('sha256').update(canonicalJson(shown)).digest('base64url').slice(0, 16)
 }

@@ -1,6 +1,7 @@
-import type { LiveSettings } from '@sallyport/configuration'
+import type { LiveSettings, Settings } from '@sallyport/configuration'
 import { oncePerValue } from '@sallyport/security-context/mechanics'
 import type { FastifyInstance } from 'fastify'
+import { settingsDigest } from './open-live-settings.ts'
 
 /** Which policies and settings a process works by; what it does not have is left out. */
 export interface VersionsInForce {
@@ -10,6 +11,14 @@ export interface VersionsInForce {
 
 /** What is asked of the settings of a process. */
 type VersionedSettings = Pick<LiveSettings<unknown>, 'version' | 'state'>
+
+/**
+ * The versions for the rows of a command of a process: the settings that it has just read, as a process that started
+ * now would say. No policy decides about a command.
+ */
+export function versionsOfCommand(settings: Settings<unknown>): VersionsInForce {
+  return { configuration: `1:${settingsDigest(settings)}` }
+}
 
 /**
  * The versions for the rows of an audit trail, as operators see them at `/info`: of policies, with a slash and the

@@ -3,7 +3,7 @@ import auditLog, { auditTrailOptions } from '@sallyport/audit-log'
 import { loadSettings } from '@sallyport/configuration'
 import securityContext from '@sallyport/security-context'
 import type { RecordAudit } from '@sallyport/service-kit'
-import { connectDatabase } from '@sallyport/service-process'
+import { connectDatabase, versionsOfCommand } from '@sallyport/service-process'
 import Fastify from 'fastify'
 import { CONFIGURATION_COMMANDS, CommandUsageError, type CommandContext } from './commands.ts'
 import { descriptor } from './descriptor.ts'
@@ -68,7 +68,8 @@ export async function runConfigurationCommands(
 async function openCommandContext(
   environment: Readonly<Record<string, string | undefined>>
 ): Promise<{ readonly context: CommandContext; readonly close: () => Promise<void> }> {
-  const { values } = loadSettings({ schema: commandSettingsSchema, environment, mistakes: keyRingSettingMistakes })
+  const settings = loadSettings({ schema: commandSettingsSchema, environment, mistakes: keyRingSettingMistakes })
+  const { values } = settings
   const ring = parseSecretRing(values.sealingKeys)
   const db = connectDatabase(values)
   // Serves nothing: the trail is written as the server writes it.
@@ -76,7 +77,8 @@ async function openCommandContext(
   trail.addHook('onClose', async () => await db.destroy())
   await trail.register(securityContext)
   const { privacy } = auditTrailOptions(values, descriptor.name)
-  await trail.register(auditLog, { db, process: descriptor.name, sealer: false, privacy })
+  const versions = () => versionsOfCommand(settings)
+  await trail.register(auditLog, { db, process: descriptor.name, sealer: false, privacy, versions })
   const audit: RecordAudit = async (trx, event) => {
     await trail.auditWithin(trx, { ...event, subject: COMMAND_AUTHOR })
   }

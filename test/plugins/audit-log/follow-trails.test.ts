@@ -1,6 +1,7 @@
 // Several trails, followed as one.
 import { followTrails, readLiveSteps, type LiveStep, type LiveTrail, type TrailsStep } from '@sallyport/audit-log'
 import t from 'tap'
+import { placesText } from '../../../plugins/audit-log/src/search/trail-places.ts'
 
 type Row = Extract<LiveStep, { kind: 'row' }>['row']
 
@@ -167,11 +168,45 @@ t.test('a cursor goes on in every trail, also in one that said nothing but its p
   t.throws(() => followTrails([], { signal: coming.signal, after: 'x' }), { code: 'SALLYPORT_AUDIT_QUERY_INVALID' })
 })
 
+t.test(
+  'no row is told before it is known where every trail begins, or one of them does not say it in time',
+  async t => {
+    const [orders, late, clock] = [trailOf('orders'), trailOf('late'), movedClock()]
+    const leaving = new AbortController()
+    const steps = followTrails([orders.trail, late.trail], { ...clock, signal: leaving.signal, settleMs: 10 })
+    orders.say({ kind: 'place', sequence: 10 }, at(1, 11))
+    const first = steps.next()
+    await turn()
+    late.say({ kind: 'place', sequence: 7 })
+    const places = new Map([
+      ['orders', 10],
+      ['late', 7]
+    ])
+    t.match(
+      await first,
+      { value: { kind: 'quiet', next: placesText(places) } },
+      'who loses the stream now misses no row'
+    )
+    clock.pass(10)
+    t.match(await steps.next(), { value: { kind: 'row', next: placesText(places.set('orders', 11)) } })
+    const [silent, again] = [trailOf('silent'), trailOf('orders')]
+    const impatient = followTrails([again.trail, silent.trail], { ...clock, signal: leaving.signal, settleMs: 10 })
+    again.say({ kind: 'place', sequence: 10 }, at(1, 11))
+    const begun = impatient.next()
+    await turn()
+    clock.pass(10)
+    t.match(await begun, { value: { kind: 'quiet', next: placesText(new Map([['orders', 10]])) } })
+    leaving.abort()
+    for (const each of [steps, impatient]) await each.return(undefined)
+  }
+)
+
 t.test('a reader who takes nothing costs some rows of each trail, and no more is read', async t => {
   const [busy, clock] = [trailOf('busy'), movedClock()]
   const leaving = new AbortController()
   const steps = followTrails([busy.trail], { ...clock, signal: leaving.signal, settleMs: 0 })
   busy.say({ kind: 'place', sequence: 0 }, ...Array.from({ length: 5000 }, (_, n) => at(1, n + 1)))
+  t.match(await steps.next(), { value: { kind: 'quiet' } }, 'where it begins')
   t.match(await steps.next(), { value: { row: { sequence: 1 } } })
   await turn()
   t.ok(busy.taken() <= 60, `${busy.taken()} of 5000 are read`)

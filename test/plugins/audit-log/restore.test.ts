@@ -148,6 +148,13 @@ t.test('the command destroys again what was erased since the backup, before it c
   t.match([code, JSON.parse(out)], [0, { epoch: 1, erased: { erasures: 1, keys: 1 } }])
   t.same(await superuser('audit_person_keys'), [])
   t.equal((await anchoredNotes(path)).length, 3)
+  t.match(
+    (await rowsOf(superuser)).filter(row => row.process === 'audit-command'),
+    [
+      { action: 'audit.erase-again', configuration_version: /^sallyport-audit\// },
+      { action: 'audit.restored', configuration_version: /^sallyport-audit\// }
+    ]
+  )
 })
 
 t.test('the command resumes with the settings of the process, and verifies the file of an anchor', async t => {

@@ -69,6 +69,12 @@ t.test('an operator sets, shows, compares, rolls back and removes, and each chan
   const rows = await server.audit()
   t.equal(rows.filter(({ subject, outcome }) => subject === 'command-line' && outcome === 'success').length, 5)
   t.notMatch(JSON.stringify(rows), CANARY)
+  const ofCommands = rows.filter(({ subject }) => subject === 'command-line')
+  t.match(
+    new Set(ofCommands.map(row => row.configuration_version)),
+    new Set([/^1:[\w-]{16}$/]),
+    'and says which settings the command had'
+  )
 })
 
 const README = new URL('../../../reference-services/configuration-server/README.md', import.meta.url)

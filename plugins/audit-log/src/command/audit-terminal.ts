@@ -7,6 +7,8 @@ export interface AuditTerminal {
   readonly showsProgress?: boolean
   /** Asks who sits at the terminal; left out where nobody does. */
   readonly ask?: (question: string) => Promise<string>
+  /** Waits, or until the signal ends it; left out: in time. A test does not wait. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>
   /** Ends the command after the step under way. */
   readonly signal?: AbortSignal
 }

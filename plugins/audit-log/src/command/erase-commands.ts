@@ -4,6 +4,7 @@ import { erasePerson, reapplyErasures, type ErasureResult, type ReappliedErasure
 import { rewrapPersonKeys } from '../privacy/rewrap-keys.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
+import { COMMAND_VERSIONS } from './command-versions.ts'
 import type { CommandEnvironment } from './open-trail.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS, commandOperator } from './record-reading.ts'
@@ -33,6 +34,7 @@ export async function eraseFromTrail(
     operator: commandOperator(),
     keys: readTrailSecrets(environment).keys,
     process: COMMAND_PROCESS,
+    versions: COMMAND_VERSIONS,
     timeoutMs: 60_000,
     onProgress: showProgress
   })
@@ -84,7 +86,13 @@ export async function eraseAgain(
   const file = wantedText(options, 'erasures')
   requireErasures(file)
   const { keys } = readTrailSecrets(environment)
-  const result = await reapplyErasures(openDb(), { file, keys, process: COMMAND_PROCESS, timeoutMs: 60_000 })
+  const result = await reapplyErasures(openDb(), {
+    file,
+    keys,
+    process: COMMAND_PROCESS,
+    versions: COMMAND_VERSIONS,
+    timeoutMs: 60_000
+  })
   await terminal.out(options.json === true ? `${visibleJson(result)}\n` : reappliedText(result))
   return EXIT.done
 }

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import { isJsonObject, parseJson } from '@sallyport/security-context/mechanics'
 import { askElsewhere, isSafeAddress, textOfAnswer } from '../ask-elsewhere.ts'
-import { readLiveEvents } from '../live/read-live-events.ts'
 import { parseAuditQuery } from '../query.ts'
 import { isSealedRecord, type FoundRecord } from '../search/search-trails.ts'
 import { visibleText } from '../visible-text.ts'
@@ -13,7 +11,7 @@ import { showRow } from './show-row.ts'
 import { readCommandVariable } from './trail-environment.ts'
 
 /** A gateway that searches and follows the trails of all processes for who asks. */
-interface AskedGateway {
+export interface AskedGateway {
   readonly origin: string
   readonly headers: Readonly<Record<string, string>>
   readonly ca: string | undefined
@@ -22,7 +20,6 @@ interface AskedGateway {
 const GATEWAY_PAGE_ROWS = 100
 const MOST_PAGE_BYTES = 16_777_216
 const PAGE_TIMEOUT_MS = 60_000
-const COME_BACK_MS = 2000
 
 /**
  * `search --gateway`: rows of all trails, by time. The gateway and each process record it.
@@ -55,46 +52,8 @@ export async function searchAtGateway(
   return missing.size === 0 ? EXIT.done : EXIT.failed
 }
 
-/** `tail --gateway`: the trails of all processes as they grow, until it is interrupted. */
-export async function tailAtGateway(
-  options: CommandOptions,
-  terminal: AuditTerminal,
-  environment: CommandEnvironment
-): Promise<number> {
-  const gateway = askedGateway(options, environment)
-  const filters = gatewayFilters(options)
-  const signal = terminal.signal ?? new AbortController().signal
-  let after: string | undefined
-  while (!signal.aborted) {
-    const text = new URLSearchParams({ ...filters, ...(after !== undefined && { after }) }).toString()
-    const url = `${gateway.origin}/audit/events/live${text === '' ? '' : `?${text}`}`
-    try {
-      const answer = await askElsewhere(url, { ...gateway, signal })
-      if (answer.statusCode !== 200) throw new Error(await gatewayRefusal(answer.statusCode, answer))
-      for await (const { id, event, data } of readLiveEvents(answer)) {
-        after = id ?? after
-        if (data !== '') await showTailEvent(event, parseJson(data), options, terminal)
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error
-    }
-    // A stream ends with the access of who asked, and is asked for again.
-    await delay(COME_BACK_MS, undefined, { signal }).catch(() => {})
-  }
-  return EXIT.done
-}
-
-async function showTailEvent(
-  event: string,
-  said: unknown,
-  options: CommandOptions,
-  { out, error }: AuditTerminal
-): Promise<void> {
-  if (event === 'audit' && isFoundRecord(said)) await out(showFound(said, options.json === true))
-  else if (isJsonObject(said)) error(`${visibleText(`${event}: ${String(said.trail)} ${String(said.reason ?? '')}`)}\n`)
-}
-
-function askedGateway(options: CommandOptions, environment: CommandEnvironment): AskedGateway {
+/** @throws {AuditUsageError} */
+export function askedGateway(options: CommandOptions, environment: CommandEnvironment): AskedGateway {
   const unfit = ['personal', 'name', 'source-address', 'lines', 'after'].find(name => options[name] !== undefined)
   if (unfit !== undefined) throw new AuditUsageError(`--${unfit} is for the trail of one database`)
   const url = String(options.gateway)
@@ -118,7 +77,7 @@ function caAt(path: string): string {
 }
 
 /** Checked here too: a misspelt filter is a wrong call, and asks nobody. */
-function gatewayFilters(options: CommandOptions): Record<string, string> {
+export function gatewayFilters(options: CommandOptions): Record<string, string> {
   const asked = Object.entries(askedFor(options)).filter((entry): entry is [string, string] => entry[1] !== undefined)
   parseAuditQuery(Object.fromEntries(asked))
   return Object.fromEntries(asked)
@@ -146,18 +105,23 @@ async function gatewayPage({ origin, ...gateway }: AskedGateway, query: Record<s
   }
 }
 
-async function gatewayRefusal(status: number | undefined, answer: Parameters<typeof textOfAnswer>[0]): Promise<string> {
+/** Why a gateway refuses, for who asked. */
+export async function gatewayRefusal(
+  status: number | undefined,
+  answer: Parameters<typeof textOfAnswer>[0]
+): Promise<string> {
   const problem = parseJson(await textOfAnswer(answer, MOST_PAGE_BYTES))
   const code = isJsonObject(problem) && typeof problem.code === 'string' ? visibleText(problem.code) : ''
   return `the gateway answered ${status} ${code}`.trimEnd()
 }
 
-function isFoundRecord(value: unknown): value is FoundRecord {
+/** Whether a value is a row of one of several trails. */
+export function isFoundRecord(value: unknown): value is FoundRecord {
   return isSealedRecord(value) && 'trail' in value && typeof value.trail === 'string'
 }
 
 /** What another process leaves out of a row is shown as nothing, and is no failure of the command. */
-function showFound(row: FoundRecord, asJson: boolean): string {
+export function showFound(row: FoundRecord, asJson: boolean): string {
   return asJson ? showRow(row, true) : `${visibleText(row.trail)}  ${showRow({ ...EMPTY_ROW, ...row }, false)}`
 }
 

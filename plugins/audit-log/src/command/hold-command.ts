@@ -4,6 +4,7 @@ import type { CommandEnvironment } from './open-trail.ts'
 import { listHolds, placeHold, releaseHold } from '../hold/holds.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import { COMMAND_VERSIONS } from './command-versions.ts'
 import { FILTER_FLAGS, type CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS } from './record-reading.ts'
 import { commandIssuer } from './trail-environment.ts'
@@ -18,7 +19,7 @@ export async function holdRows(
   const { name, release, because } = options
   const detail = { operator: userInfo().username, ...(typeof because === 'string' && { reason: because }) }
   const ownIssuer = commandIssuer(options, environment)
-  const context = { process: COMMAND_PROCESS, detail, timeoutMs: 60_000, ownIssuer }
+  const context = { process: COMMAND_PROCESS, detail, timeoutMs: 60_000, ownIssuer, versions: COMMAND_VERSIONS }
   const db = openDb()
   const filter = heldFilter(options)
   if (typeof release === 'string') {

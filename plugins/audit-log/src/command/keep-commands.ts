@@ -14,6 +14,7 @@ import { verifyChain } from '../verify-chain.ts'
 import { verifyExport } from '../verify-export.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
+import { COMMAND_VERSIONS } from './command-versions.ts'
 import { readCheckpoint, readVerifierKeys, verifyAnchor, verifyProof } from './proof-commands.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { auditTrailOptions } from '../settings/trail-options.ts'
@@ -152,6 +153,7 @@ export async function pruneTrail(db: Knex, options: CommandOptions, terminal: Au
   const { removed, throughSequence } = await pruneAudit(db, {
     ...retention,
     process: COMMAND_PROCESS,
+    versions: COMMAND_VERSIONS,
     timeoutMs: 60_000
   })
   const said = `${removed} rows removed; pruned through ${throughSequence}`

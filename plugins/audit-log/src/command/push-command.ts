@@ -5,6 +5,7 @@ import { endPush } from '../push/end-push.ts'
 import { createPushCursor } from '../push/push-cursor.ts'
 import { visibleJson } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
+import { COMMAND_VERSIONS } from './command-versions.ts'
 import type { CommandOptions } from './read-commands.ts'
 import { COMMAND_PROCESS } from './record-reading.ts'
 
@@ -16,7 +17,10 @@ export async function showPush(db: Knex, options: CommandOptions, terminal: Audi
   if (end !== true && because !== undefined) throw new AuditUsageError('--because is for --end')
   if (end === true) {
     const detail = { operator: userInfo().username, ...(typeof because === 'string' && { reason: because }) }
-    await endPush(db, { process: COMMAND_PROCESS, detail, timeoutMs: STATEMENT_TIMEOUT_MS })
+    await endPush(db, {
+      ...{ process: COMMAND_PROCESS, versions: COMMAND_VERSIONS },
+      ...{ detail, timeoutMs: STATEMENT_TIMEOUT_MS }
+    })
   }
   const timeoutMs = STATEMENT_TIMEOUT_MS
   const place = await createPushCursor({ db, holder: randomUUID(), heldMs: 0, timeoutMs }).look()

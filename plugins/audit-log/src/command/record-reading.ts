@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os'
 import type { Knex } from 'knex'
 import { buildRecord } from '../build-record.ts'
+import { COMMAND_VERSIONS } from './command-versions.ts'
 import type { TrailSecrets } from './trail-secrets.ts'
 import { databaseStore } from '../store.ts'
 
@@ -26,7 +27,8 @@ export async function recordReading(
   const { name: nameTried, ...others } = asked
   const detail = { command, operator: commandOperator(), asked: { ...others, nameTried } }
   const { classify, joinHash, sealer } = secrets
-  const context = { process: COMMAND_PROCESS, now: new Date(), principal: null, classify, joinHash }
+  const rules = { classify, joinHash, versions: COMMAND_VERSIONS }
+  const context = { process: COMMAND_PROCESS, now: new Date(), principal: null, ...rules }
   const record = buildRecord({ action, outcome: 'success', detail }, context)
   await databaseStore(db, RECORDING_TIMEOUT_MS, sealer).insert([record])
 }

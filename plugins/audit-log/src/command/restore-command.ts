@@ -6,6 +6,7 @@ import { auditTrailOptions } from '../settings/trail-options.ts'
 import { visibleJson } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import { reapplyErasures } from '../privacy/erase-person.ts'
+import { COMMAND_VERSIONS } from './command-versions.ts'
 import { reappliedText, requireErasures } from './erase-commands.ts'
 import type { CommandEnvironment, TrailDatabase } from './open-trail.ts'
 import type { CommandOptions } from './read-commands.ts'
@@ -51,6 +52,7 @@ export async function resumeAfterRestore(
           file,
           keys: readTrailSecrets(environment).keys,
           process: COMMAND_PROCESS,
+          versions: COMMAND_VERSIONS,
           timeoutMs: RESTORE_STEP_MS
         })
   const resumed = await resumeTrail({
@@ -58,6 +60,7 @@ export async function resumeAfterRestore(
     keys: checkpointKeys(checkpoints),
     anchors,
     process: COMMAND_PROCESS,
+    versions: COMMAND_VERSIONS,
     detail: { operator: userInfo().username, reason: options.because },
     timeoutMs: RESTORE_STEP_MS
   })

@@ -3,7 +3,7 @@ import { errorCode, messageWithCause } from '@sallyport/security-context/mechani
 import type { Knex } from 'knex'
 import { visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
-import { searchAtGateway, tailAtGateway } from './gateway-commands.ts'
+import { searchAtGateway } from './gateway-commands.ts'
 import { holdRows } from './hold-command.ts'
 import { exportToFile, pruneTrail, verifyTrail } from './keep-commands.ts'
 import { eraseAgain, eraseFromTrail, rewrapTrailKeys } from './erase-commands.ts'
@@ -11,6 +11,7 @@ import { openTrail, type CommandEnvironment, type TrailDatabase } from './open-t
 import { proveFromTrail, showCheckpoint } from './proof-commands.ts'
 import { showPush } from './push-command.ts'
 import { resumeAfterRestore } from './restore-command.ts'
+import { tailAtGateway } from './tail-gateway.ts'
 import { FILTER_FLAGS, searchTrail, tailTrail, type CommandOptions } from './read-commands.ts'
 
 /** How the program was called. */
@@ -71,7 +72,9 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
   },
   tail: {
     usage: `tail ${FILTERS} [--lines <rows> | --gateway <url> [--ca <file>]]`,
-    help: 'Shows the last rows, and new ones as they are sealed, until Ctrl-C.',
+    help:
+      'Shows the last rows, and new ones as they are sealed, until Ctrl-C. With --gateway a stream that breaks is asked ' +
+      'for again, from where it was.',
     options: { ...RANGE, lines: textFlag, ...ASK_GATEWAY },
     run: (openDb, options, terminal, environment) =>
       options.gateway === undefined

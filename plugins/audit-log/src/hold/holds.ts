@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { JsonValue } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
+import type { RecordedVersions } from '../build-record.ts'
 import type { TrailPerson } from '../privacy/trail-person.ts'
 import { pruningRecord } from '../pruning-mark.ts'
 import { FILTER_NAMES, parseAuditQuery } from '../query.ts'
@@ -33,6 +34,8 @@ export interface HoldContext {
   readonly detail?: Readonly<Record<string, JsonValue>>
   /** Limit of each statement, in ms. */
   readonly timeoutMs: number
+  /** Which release and configuration did it, for its rows. */
+  readonly versions?: RecordedVersions | undefined
   /** The trail's own issuer: a hold over an issuer has to know whether it is this one. */
   readonly ownIssuer?: string | undefined
 }
@@ -48,7 +51,7 @@ const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold')
 export async function placeHold(
   db: Knex,
   { name, filter }: Pick<LegalHold, 'name' | 'filter'>,
-  { process, detail, timeoutMs, ownIssuer }: HoldContext
+  { process, detail, timeoutMs, ownIssuer, versions }: HoldContext
 ): Promise<void> {
   parseAuditQuery(filter)
   const names = Object.keys(filter)
@@ -62,7 +65,7 @@ export async function placeHold(
   await db.transaction(async trx => {
     await trx.raw(HOLD_LOCK)
     if ((await liveHold(trx, name)) !== null) throw new Error(`there is a hold ${name} already`)
-    const record = pruningRecord(CURRENT_VERSION, process, HOLD_ACTION, { ...detail, name, filter })
+    const record = pruningRecord(CURRENT_VERSION, process, HOLD_ACTION, { ...detail, name, filter }, versions)
     await insertRecords(trx, [record], timeoutMs)
     await trx('audit_holds').insert({
       id: randomUUID(),
@@ -78,12 +81,16 @@ export async function placeHold(
  * Releases a hold, with the row that says so.
  * @param db pool of the app role
  */
-export async function releaseHold(db: Knex, name: string, { process, detail, timeoutMs }: HoldContext): Promise<void> {
+export async function releaseHold(
+  db: Knex,
+  name: string,
+  { process, detail, timeoutMs, versions }: HoldContext
+): Promise<void> {
   await db.transaction(async trx => {
     await trx.raw(HOLD_LOCK)
     const id = await liveHold(trx, name)
     if (id === null) throw new Error(`there is no hold ${name}`)
-    const record = pruningRecord(CURRENT_VERSION, process, RELEASE_ACTION, { ...detail, name })
+    const record = pruningRecord(CURRENT_VERSION, process, RELEASE_ACTION, { ...detail, name }, versions)
     await insertRecords(trx, [record], timeoutMs)
     await trx('audit_hold_releases').insert({ hold_id: id, event_id: record.id })
   })

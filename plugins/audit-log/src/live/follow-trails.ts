@@ -11,7 +11,7 @@ export type TrailsStep =
   | { readonly kind: 'missing'; readonly missing: MissingTrail; readonly next: string }
   /** A trail that was missing answers again. */
   | { readonly kind: 'back'; readonly trail: string; readonly next: string }
-  /** Nothing new for a while. */
+  /** Nothing new for a while; and first, where every trail begins, so that who loses the stream misses nothing. */
   | { readonly kind: 'quiet'; readonly next: string }
 
 /** How several trails are followed. */
@@ -67,13 +67,20 @@ async function* mergeTrails(
   signal.addEventListener('abort', () => {
     wake.resolve()
   })
-  let quietSince = now()
+  const beganAt = now()
+  let quietSince = beganAt
+  let isPlaced = false
   try {
     while (!signal.aborted) {
-      const step = nextOfTrails(followed, places, now() - settleMs)
+      const step = nextOfTrails(followed, places, isPlaced ? now() - settleMs : null)
       if (step !== null) {
         quietSince = now()
         yield step
+        continue
+      }
+      if (!isPlaced && (now() - beganAt >= settleMs || followed.every(isAtPlace))) {
+        isPlaced = true
+        yield { kind: 'quiet', next: placesText(places) }
         continue
       }
       if (now() - quietSince >= quietMs) {
@@ -81,7 +88,9 @@ async function* mergeTrails(
         yield { kind: 'quiet', next: placesText(places) }
         continue
       }
-      const settledAt = Math.min(...followed.map(({ waiting }) => (waiting[0]?.sinceMs ?? Infinity) + settleMs))
+      const settledAt = isPlaced
+        ? Math.min(...followed.map(({ waiting }) => (waiting[0]?.sinceMs ?? Infinity) + settleMs))
+        : beganAt + settleMs
       const timer = startTimer(
         () => {
           wake.resolve()
@@ -97,11 +106,18 @@ async function* mergeTrails(
   }
 }
 
-/** What can be told now; `null` where a row may still be preceded by one of another trail. */
+function isAtPlace({ place, isMissing }: FollowedTrail): boolean {
+  return place !== undefined || isMissing
+}
+
+/**
+ * What can be told now; `null` where a row may still be preceded by one of another trail.
+ * @param settledBefore rows that came by then wait no longer; `null`: no row is told yet
+ */
 function nextOfTrails(
   followed: readonly FollowedTrail[],
   places: Map<string, number | 'end'>,
-  settledBefore: number
+  settledBefore: number | null
 ): TrailsStep | null {
   for (const trail of followed) {
     const { name } = trail
@@ -113,6 +129,7 @@ function nextOfTrails(
       ? { kind: 'back', trail: name, next }
       : { kind: 'missing', missing: { trail: name, reason: news.reason }, next }
   }
+  if (settledBefore === null) return null
   const first = earliestOf(followed)
   const [head] = first?.waiting ?? []
   if (first === null || head === undefined) return null

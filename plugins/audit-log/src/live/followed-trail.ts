@@ -67,6 +67,7 @@ export function followTrail(
         place ??= step.sequence
         last ??= step.sequence
       } else if (step.kind === 'row') {
+        place ??= step.row.sequence - 1
         waiting.push({ row: step.row, sinceMs: now() })
         last = step.row.sequence
       }

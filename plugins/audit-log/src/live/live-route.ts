@@ -7,8 +7,6 @@ import { readHead } from '../seal-pending.ts'
 import { visibleJson } from '../visible-text.ts'
 import { followRows, type LiveStep } from './live-rows.ts'
 
-/** Streams of one process at a time. */
-const MOST_STREAMS = 32
 /** A comment this often keeps proxies from closing a quiet stream, in ms. */
 const HEARTBEAT_MS = 15_000
 /** A client comes back and is asked again who it is, in ms. */
@@ -36,7 +34,7 @@ export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOpti
     { exposeHeadRoute: false, config: { access: route.access, audit: { action: 'audit.follow' } } },
     async function followTrail(request, reply) {
       const query = liveQuery(request)
-      if (open.size >= MOST_STREAMS) throw new AuditStreamsFullError()
+      if (open.size >= route.maxStreams) throw new AuditStreamsFullError()
       const after = query.after ?? (await readHead(db)).sequence
       const stream = new AbortController()
       open.add(stream)

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
-import { buildRecord } from '../build-record.ts'
+import { buildRecord, type RecordedVersions } from '../build-record.ts'
 import { cleanOptional, cleanText } from '../clean.ts'
 import type { Rows } from '../seal-pending.ts'
 import { insertRecords } from '../store.ts'
@@ -24,6 +24,8 @@ export interface ErasingOptions {
   readonly keys?: readonly { readonly id: string; readonly key: Uint8Array }[]
   /** Name of this job in its rows. Default `audit-eraser`. */
   readonly process?: string
+  /** Which release and configuration did it, for its rows. */
+  readonly versions?: RecordedVersions | undefined
   /** Limit of each statement, default 5000. */
   readonly timeoutMs?: number
 }
@@ -138,7 +140,7 @@ async function sharedRowsOf(db: Knex, { subject, issuer }: TrailPerson, timeoutM
 async function destroyKeys(
   trx: Knex.Transaction,
   person: TrailPerson,
-  { ground, operator, process = 'audit-eraser', timeoutMs = 5000 }: ErasureRequest
+  { ground, operator, process = 'audit-eraser', timeoutMs = 5000, versions }: ErasureRequest
 ): Promise<{ keys: number; transaction: string }> {
   const { subject, issuer } = person
   const owner = personColumns(person)
@@ -149,7 +151,7 @@ async function destroyKeys(
     resource: { type: 'person', id: subject },
     detail: { ground, operator, keys, ...(issuer !== null && { issuer }) }
   } as const
-  const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date() })
+  const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date(), versions })
   await insertRecords(trx, [record], timeoutMs)
   const erasedAt = trx.raw('clock_timestamp()')
   await trx('audit_erasures')
@@ -199,14 +201,14 @@ export interface ReappliedErasures {
  * @param db pool of the pruner role
  */
 export async function reapplyErasures(db: Knex, options: ErasingOptions): Promise<ReappliedErasures> {
-  const { file, process = 'audit-eraser', timeoutMs = 5000 } = options
+  const { file, process = 'audit-eraser', timeoutMs = 5000, versions } = options
   const erasures = await readKeptErasures(file, erasureRing(options))
   if (erasures.length === 0) return { erasures: 0, keys: 0 }
   return await db.transaction(async trx => {
     let keys = 0
     const detail = { erasures: erasures.length }
     const event = { action: REAPPLY_ACTION, outcome: 'success', reason: 'restored', detail } as const
-    const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date() })
+    const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date(), versions })
     for (const { keys: ids, at, ...person } of erasures) {
       const owner = personColumns(person)
       keys += await trx('audit_person_keys')

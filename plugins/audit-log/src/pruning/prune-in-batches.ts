@@ -4,7 +4,7 @@ import { pushedThrough } from '../push/push-cursor.ts'
 import type { Rows } from '../seal-pending.ts'
 
 /** What is pruned, and how much at a time. */
-export interface BatchedPruning extends Required<PruneOptions> {
+export interface BatchedPruning extends Required<Omit<PruneOptions, 'versions'>>, Pick<PruneOptions, 'versions'> {
   /** About how many rows are looked at in one transaction. */
   readonly batchRows: number
   /** Ends the run after the batch under way. */
@@ -44,7 +44,7 @@ export async function pruneInBatches(db: Knex, pruning: BatchedPruning): Promise
 }
 
 async function pruneUntil(db: Knex, latest: Date, pruning: BatchedPruning): Promise<number> {
-  const { before, classes, process, timeoutMs, batchRows, signal, onBatch } = pruning
+  const { before, classes, process, versions, timeoutMs, batchRows, signal, onBatch } = pruning
   let [removed, from, size] = [0, new Date(0), batchRows]
   for (;;) {
     const end = await endOfBatch(db, from, latest, size)
@@ -53,6 +53,7 @@ async function pruneUntil(db: Knex, latest: Date, pruning: BatchedPruning): Prom
       before: earlier(before),
       classes: classes.map(each => ({ ...each, before: earlier(each.before) })),
       process,
+      versions,
       timeoutMs
     })
     onBatch(batch.removed)

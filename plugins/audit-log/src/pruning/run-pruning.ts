@@ -30,7 +30,7 @@ const PRUNED_DAY_MS = 86_400_000
 
 /** Makes the task; `null` where nothing is pruned here. */
 export function createPruningTask(options: ReadAuditLogOptions, log: FastifyBaseLogger): PruningTask | null {
-  const { pruning, db, schedule, monotonicClock, clock, process } = options
+  const { pruning, db, schedule, monotonicClock, clock, process, versions } = options
   if (pruning === false || db === undefined) return null
   const { databaseUrl, keepDays, classes, intervalMs, batchRows } = pruning
   const closing = new AbortController()
@@ -46,7 +46,7 @@ export function createPruningTask(options: ReadAuditLogOptions, log: FastifyBase
     const found = await pruneInBatches(pool, {
       before,
       classes: classes.map(each => ({ actions: each.actions, before: kept(each.keepDays) })),
-      ...{ process, timeoutMs: PRUNE_STATEMENT_MS, batchRows, signal: closing.signal },
+      ...{ process, versions: versions(null), timeoutMs: PRUNE_STATEMENT_MS, batchRows, signal: closing.signal },
       onBatch: rows => {
         removed += rows
       }

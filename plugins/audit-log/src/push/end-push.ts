@@ -14,14 +14,15 @@ export const PUSH_END_ACTION = 'audit.push-end'
  * @param db pool of the app role
  * @returns the last sequence that was pushed; `null` where no push is under way
  */
-export async function endPush(db: Knex, { process, detail, timeoutMs }: HoldContext): Promise<number | null> {
+export async function endPush(db: Knex, { process, detail, timeoutMs, versions }: HoldContext): Promise<number | null> {
   return await db.transaction(async trx => {
     const { rows } = await trx.raw<Rows<{ through: string }>>(`
       update audit_pushes set ended_at = now(), holder = null, held_until = null
       where ended_at is null returning through_sequence as through`)
     if (rows[0] === undefined) return null
     const through = Number(rows[0].through)
-    const record = pruningRecord(CURRENT_VERSION, process, PUSH_END_ACTION, { ...detail, throughSequence: through })
+    const facts = { ...detail, throughSequence: through }
+    const record = pruningRecord(CURRENT_VERSION, process, PUSH_END_ACTION, facts, versions)
     await insertRecords(trx, [record], timeoutMs)
     return through
   })

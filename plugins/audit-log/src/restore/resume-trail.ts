@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import type { RecordedVersions } from '../build-record.ts'
 import type { CheckpointAnchor } from '../checkpoint/anchors.ts'
 import { openCheckpoint, signCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import { growFrontier, storeCheckpoint, type CheckpointKeys } from '../checkpoint/make-checkpoint.ts'
@@ -24,6 +25,8 @@ export interface TrailRestore {
   readonly process: string
   /** Who does it, and why, for the row. */
   readonly detail?: Readonly<Record<string, string>>
+  /** Which release and configuration did it, for its rows. */
+  readonly versions?: RecordedVersions | undefined
   /** Limit of each step, in ms. */
   readonly timeoutMs: number
 }
@@ -48,7 +51,7 @@ export interface ResumedTrail {
  * it, and when an anchor does not answer
  */
 export async function resumeTrail(restore: TrailRestore): Promise<ResumedTrail> {
-  const { db, keys, anchors, process, detail, timeoutMs } = restore
+  const { db, keys, anchors, process, detail, timeoutMs, versions } = restore
   const ahead = await aheadOf(restore)
   const report = await verifyChain(db)
   if (!report.ok) throw new Error(`the restored trail does not verify: ${report.problem}`)
@@ -56,7 +59,7 @@ export async function resumeTrail(restore: TrailRestore): Promise<ResumedTrail> 
   const epoch = (await epochsOf(db)) + 1
   const behind = ahead.map(({ size, root }) => ({ size, root: root.toString('base64') }))
   const facts = { ...detail, epoch, restoredTo: { ...restored }, behind }
-  await insertRecords(db, [pruningRecord(CURRENT_VERSION, process, RESTORED_ACTION, facts)], timeoutMs)
+  await insertRecords(db, [pruningRecord(CURRENT_VERSION, process, RESTORED_ACTION, facts, versions)], timeoutMs)
   await sealNow(db, { timeoutMs })
   const { size, ...frontier } = await growFrontier({ db, timeoutMs }, EMPTY_FRONTIER, [])
   const head = await readHead(db)
