@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
+import { auditDatabase } from '../support/trail-database.ts'
 import { makeAuthority } from '../support/certificates.ts'
 import { startLogCollector } from '../support/log-collector.ts'
 import { startSyslogServer } from '../support/syslog-server.ts'
-import { trailDatabase } from './support/trail-database.ts'
 import { waitFor } from './support/wait-for.ts'
 
 /** What arrived of a row. */
@@ -117,7 +117,7 @@ for (const [name, open] of [
   ['OTLP', drilledCollector]
 ] as const) {
   t.test(`every row arrives by ${name}, whoever stops, dies or is slow in between`, async t => {
-    const { db, appUrl } = await trailDatabase(t)
+    const { app: db, appUrl } = await auditDatabase(t)
     const receiver = await open(t)
     const caPath = join(t.testdir({ 'ca.pem': authority.certificate }), 'ca.pem')
     const argsOf = (process: string, point = ''): string[] => [appUrl, receiver.url, caPath, process, point]

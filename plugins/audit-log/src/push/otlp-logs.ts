@@ -9,7 +9,7 @@ const OTLP_SEVERITIES = {
   denied: { severityNumber: 13, severityText: 'WARN' },
   failure: { severityNumber: 17, severityText: 'ERROR' }
 } as const
-const LOGGED_TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/
+const PUSHED_TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/
 
 /**
  * Rows as the JSON of an OTLP request for logs. `log.record.uid` is the id of the row: a receiver may drop a second
@@ -39,7 +39,7 @@ function logRecord(row: SealedRecord): object {
       logAttribute('log.record.uid', id),
       ...membersOfRow(row).map(([name, value]) => logAttribute(`sallyport.audit.${snakeCase(name)}`, value))
     ],
-    ...(traceId !== null && LOGGED_TRACE_ID.test(traceId) && { traceId })
+    ...(traceId !== null && PUSHED_TRACE_ID.test(traceId) && { traceId })
   }
 }
 

@@ -88,11 +88,11 @@ function structuredData(row: SealedRecord, enterpriseId: string): string {
 
 /** The quote, the backslash and the bracket are escaped. @see RFC 5424 §6.3.3 */
 function parameterValue(text: string): string {
-  return cutParameter(visibleText(text), LONGEST_VALUE_BYTES).replaceAll(/["\\\]]/g, '\\$&')
+  return shortValue(visibleText(text), LONGEST_VALUE_BYTES).replaceAll(/["\\\]]/g, '\\$&')
 }
 
 /** Cut between characters: half of one is no UTF-8. */
-function cutParameter(text: string, longest: number): string {
+function shortValue(text: string, longest: number): string {
   if (Buffer.byteLength(text) <= longest) return text
   let [cut, bytes] = ['', 0]
   for (const character of text) {
