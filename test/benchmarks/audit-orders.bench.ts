@@ -13,7 +13,7 @@ export const benchmark: Benchmark = {
     { name: 'audited', server },
     { name: 'without rows', server, options: { rows: false } }
   ],
-  operations: [{ name: 'POST /orders', warmUp: 6000, requests: 1500, concurrency: 16 }],
+  operations: [{ name: 'POST /orders', warmUp: 3000, requests: 1000, concurrency: 16 }],
   goals: [
     {
       name: 'POST /orders, Node + PostgreSQL: audited ÷ without rows',

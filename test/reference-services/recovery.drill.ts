@@ -48,7 +48,7 @@ for (const mode of ['cut-before-commit', 'cut-after-commit'] as const) {
       t,
       /^\/tickets$/,
       once(() => {
-        database.proxy().set(mode, 'update "orders"')
+        database.proxy().set(mode, '', 'order-service-change-state')
       })
     )
     const stack = await startStack(t, {
@@ -95,7 +95,7 @@ for (const mode of ['cut-before-commit', 'cut-after-commit'] as const) {
       t,
       /\/cancel$/,
       once(() => {
-        database.proxy().set(mode, 'update "orders"')
+        database.proxy().set(mode, '', 'order-service-change-state')
       })
     )
     const stack = await startStack(t, {

@@ -74,7 +74,7 @@ t.test('an order whose COMMIT was lost is not placed again: it is in progress, t
   const { orders, restaurants } = await startStack(t, {
     orders: { collaborators: { recoverySchedule: clock.schedule }, through: database.through }
   })
-  database.proxy().set('cut-after-commit', 'insert into "orders"')
+  database.proxy().set('cut-after-commit', 'order-service-insert')
   t.equal((await place(orders)).statusCode, 503)
   t.match(await placed(orders), [{ state: 'APPROVAL_PENDING' }])
   const soon = await place(orders)
@@ -103,7 +103,7 @@ t.test('an order whose approval was lost is answered again as it was stored with
     t,
     /^\/tickets$/,
     once(() => {
-      database.proxy().set('cut-after-commit', 'update "orders"')
+      database.proxy().set('cut-after-commit', 'order-service-change-state')
     })
   )
   const { orders } = await startStack(t, { orders: { collaborators: cut, through: database.through } })

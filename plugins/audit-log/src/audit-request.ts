@@ -2,12 +2,13 @@ import { effectiveRoute, recordSecurityEvent, securityEventsOf, type AuditEvent 
 import { withDeadline, errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
+import { sealedForEffect } from './audited-effects.ts'
 import { buildRecord, type RecordContext } from './build-record.ts'
 import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
 import { AuditUnavailableError, AuditUnfulfilledError } from './errors.ts'
 import type { WriteRecords } from './batch-writer.ts'
 import type { ReadAuditLogOptions } from './options.ts'
-import type { AuditRecord, BuiltRecord } from './record.ts'
+import type { AuditRecord } from './record.ts'
 import type { WriteClassed } from './outage/trail-writer.ts'
 
 interface Written {
@@ -31,7 +32,7 @@ export interface RequestAudit {
     this: FastifyRequest,
     db: Knex,
     event: AuditEvent,
-    commit: (row: AuditRecord) => Promise<boolean>
+    write: (row: AuditRecord) => Promise<boolean>
   ) => Promise<boolean>
   /** Keeps the code of the error that is about to be answered. */
   noteError: (request: FastifyRequest, code: string | null) => void
@@ -69,7 +70,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
     // On the pool itself there is no transaction to be part of, so the row can share one.
     const written =
-      trx === options.db
+      trx === options.db || trx === options.givenDb
         ? withDeadline(writeTogether([built]), options.writeTimeoutMs)
         : options.store.insertWithin(trx, [built])
     await written.catch(refuseUnavailable)
@@ -80,18 +81,12 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
     this: FastifyRequest,
     db: Knex,
     event: AuditEvent,
-    commit: (row: AuditRecord) => Promise<boolean>
+    write: (row: AuditRecord) => Promise<boolean>
   ): Promise<boolean> {
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
-    const isDone = await commit(await sealed(built).catch(refuseUnavailable))
+    const isDone = await write(await sealedForEffect(options.store, built).catch(refuseUnavailable))
     if (isDone) stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(db) })
     return isDone
-  }
-
-  async function sealed(built: BuiltRecord): Promise<AuditRecord> {
-    const [record] = (await options.store.seal?.([built])) ?? []
-    if (record === undefined) throw new Error('the store of this trail takes no rows that are committed with effects')
-    return record
   }
 
   async function settle(request: FastifyRequest, status: number): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex'
-import { runNamed } from './connection.ts'
-import { columnTexts, INSERTED_COLUMNS, rowElements } from './insert-together.ts'
-import type { AuditRecord } from './record.ts'
+import { runNamed, type NamedStatement } from './connection.ts'
+import { columnTexts, givenValues, INSERTED_COLUMNS, rowElements } from './insert-together.ts'
+import { rowValues, type AuditRecord, type BuiltRecord } from './record.ts'
+import type { AuditStore } from './store.ts'
 
 /** An effect, and the row that is committed with it; `null` where there is no trail. */
 export interface AuditedEffect<Effect> {
@@ -37,29 +38,65 @@ export type CommitEffects<Effect> = (
  */
 export function auditedEffects<Effect>(statement: EffectStatement<Effect>): CommitEffects<Effect> {
   const { name, valuesOf } = statement
-  const text = statementText(statement)
-  return async (db, effects) => {
+  const [many, one, bare] = [textForMany(statement), textForOne(statement), textWithoutRow(statement)]
+
+  function namedStatement(effects: ReadonlyArray<AuditedEffect<Effect>>): NamedStatement {
+    const [first, ...more] = effects
+    if (first !== undefined && more.length === 0) {
+      const values = valuesOf(first.effect)
+      if (first.row === null) return { name: `${name}-without-row`, text: bare, values }
+      return { name: `${name}-of-one`, text: one, values: [...values, ...rowValues(first.row)] }
+    }
     const asked = effects.map(({ effect }) => valuesOf(effect))
     const columns = Object.keys(statement.columns).map((_, column) => asked.map(values => values[column] ?? null))
     const rows = effects.flatMap(({ row }, index) => (row === null ? [] : [{ row, place: index + 1 }]))
     const values = [...columns, rows.map(({ place }) => place), ...columnTexts(rows.map(({ row }) => row))]
-    const effected = await runNamed<{ readonly place: string }>(db, { name, text, values })
+    return { name, text: many, values }
+  }
+
+  return async (db, effects) => {
+    const effected = await runNamed<{ readonly place: string }>(db, namedStatement(effects))
     return new Set(effected.map(({ place }) => Number(place) - 1))
   }
 }
 
-function statementText({ columns, effects }: EffectStatement<never>): string {
+const INSERTED = INSERTED_COLUMNS.join(', ')
+
+function textForMany({ columns, effects }: EffectStatement<never>): string {
   const names = Object.keys(columns)
   const arrays = Object.values(columns).map((type, index) => `$${index + 1}::${type}[]`)
-  const inserted = INSERTED_COLUMNS.join(', ')
   return `with asked as (
     select * from unnest(${arrays.join(', ')}) with ordinality as asked (${names.join(', ')}, place)
   ), ${effects}, audited as (
-    insert into audit_events (${inserted})
-    select ${inserted} from (
-      select unnest($${names.length + 1}::bigint[]) as place_of_effect, ${rowElements(names.length + 2)}
-    ) as added
+    insert into audit_events (${INSERTED})
+    select ${INSERTED}
+    from (select unnest($${names.length + 1}::bigint[]) as place_of_effect, ${rowElements(names.length + 2)}) as added
     where place_of_effect in (select place from effected)
   )
   select place from effected`
+}
+
+/** One effect needs no arrays, which cost more to open than a row does to insert. */
+function textForOne({ columns, effects }: EffectStatement<never>): string {
+  return `with ${askedOne(columns)}, ${effects}, audited as (
+    insert into audit_events (${INSERTED})
+    select ${givenValues(Object.keys(columns).length + 1)} where exists (select from effected)
+  )
+  select place from effected`
+}
+
+function textWithoutRow({ columns, effects }: EffectStatement<never>): string {
+  return `with ${askedOne(columns)}, ${effects} select place from effected`
+}
+
+function askedOne(columns: EffectStatement<never>['columns']): string {
+  const given = Object.entries(columns).map(([name, type], index) => `$${index + 1}::${type} as ${name}`)
+  return `asked as (select ${given.join(', ')}, 1::bigint as place)`
+}
+
+/** The row of an effect as it is stored. Rejects where the store of the trail takes no such rows. */
+export async function sealedForEffect({ seal }: AuditStore, built: BuiltRecord): Promise<AuditRecord> {
+  const [record] = (await seal?.([built])) ?? []
+  if (record === undefined) throw new Error('the store of this trail takes no rows that are written with effects')
+  return record
 }

@@ -48,13 +48,13 @@ export function cleanText(text: string, maxLength: number = MAX_TEXT_BYTES): str
     .replace(CREDENTIAL, hideCredential)
     .toWellFormed()
     .replaceAll('\0', '\\u0000')
-  const bounded = maxLength === MAX_TEXT_BYTES ? cutToBytes(safe, maxLength) : safe
+  const bounded = maxLength === MAX_TEXT_BYTES ? cutColumnText(safe, maxLength) : safe
   if (bounded.length === safe.length && text.length <= maxLength) return bounded
   return `${bounded}…[${text.length} characters, sha256 ${sha256(text)}]`
 }
 
 /** As much of a text as has so many bytes, in whole characters. */
-function cutToBytes(text: string, most: number): string {
+function cutColumnText(text: string, most: number): string {
   // No code unit has more than three.
   if (text.length * 3 <= most || Buffer.byteLength(text) <= most) return text
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(most)).read)

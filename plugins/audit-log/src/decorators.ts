@@ -30,6 +30,8 @@ declare module 'fastify' {
     auditSink: AuditSink
     /** Writes an event in the given transaction, for a job without a caller. */
     auditWithin: (trx: Knex, event: AuditEvent) => Promise<void>
+    /** `request.auditWith` for a job without a caller. */
+    auditEffect: (db: Knex, event: AuditEvent, write: (row: AuditRecord) => Promise<boolean>) => Promise<boolean>
     /**
      * Writes the rows of a response, for a handler that hijacks its reply: call it with `reply.statusCode` set and
      * before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.

@@ -11,7 +11,8 @@ import { visibleJson } from './visible-text.ts'
 
 /**
  * `GET <path>/export`: the trail as lines of JSON with all seals, signed by the keys of its checkpoints where it has
- * some. It ends with the seals of the moment; `after` goes on behind the last complete line of one that was cut off.
+ * some, without rows that have personal values in clear. It ends with the seals of the moment; `after` goes on behind
+ * the last complete line of one that was cut off.
  */
 export function addExportRoute(
   fastify: FastifyInstance,
@@ -43,7 +44,7 @@ async function* exportedLines(
   db: Knex,
   asked: { readonly after: number; readonly through: number; readonly signers: readonly CheckpointSigner[] }
 ): AsyncGenerator<string> {
-  for await (const line of exportTrail(db, asked)) yield `${visibleJson(line)}\n`
+  for await (const line of exportTrail(db, { ...asked, concealsClear: true })) yield `${visibleJson(line)}\n`
 }
 
 function readAfter(query: unknown): number {

@@ -1,8 +1,7 @@
 import type { Knex } from 'knex'
-import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
-import { openNote, signNote, type CheckpointSigner, type CheckpointVerifier } from './checkpoint/signed-note.ts'
-import { chainHash, GENESIS, type AuditHead, type Rows } from './seal-pending.ts'
-import type { ChainProblem } from './verify-chain.ts'
+import { SELECT_RECORD, type AuditRecord } from './record.ts'
+import { signNote, type CheckpointSigner } from './checkpoint/signed-note.ts'
+import { GENESIS, type AuditHead, type Rows } from './seal-pending.ts'
 
 /** Form of an export: its first line names it. */
 export const EXPORT_FORM = 'sallyport-audit-export 1'
@@ -21,13 +20,17 @@ export interface ExportedSeal {
   readonly contentHash: string
   readonly chainHash: string
   readonly record: AuditRecord | null
+  /** The row is there and left out: it has personal values in clear, which whoever asked may not read. */
+  readonly concealed?: true
 }
 
 /** The last line: an export without it is not complete. */
 export interface ExportEnd {
   readonly end: AuditHead
   readonly rows: number
-  /** A note over both heads and the number of rows, by the keys of the trail; left out where nobody signs. */
+  /** How many rows are concealed; left out where none is. */
+  readonly concealed?: number
+  /** A note over both heads and the numbers of rows, by the keys of the trail; left out where nobody signs. */
   readonly signature?: string
 }
 
@@ -41,12 +44,14 @@ export interface ExportOptions {
   readonly batchSize?: number
   /** Sign the last line, and with it everything before: each head covers all rows up to it. */
   readonly signers?: readonly CheckpointSigner[]
+  /** Leave out rows before version 3, which have names and addresses in clear. */
+  readonly concealsClear?: boolean
 }
 
 /** What the signature of an export is over. */
-function exportStatement(after: AuditHead, end: AuditHead, rows: number): string {
+export function exportStatement(after: AuditHead, { end, rows, concealed = 0 }: ExportEnd): string {
   const heads = [after, end].map(({ sequence, chainHash: chain }) => `${sequence} ${chain}\n`)
-  return `${EXPORT_FORM}\n${heads.join('')}${rows}\n`
+  return `${EXPORT_FORM}\n${heads.join('')}${rows}\n${concealed > 0 ? `concealed ${concealed}\n` : ''}`
 }
 
 type ExportRow = { readonly sequence: string; readonly seal_hash: Buffer; readonly chain_hash: Buffer } & {
@@ -60,25 +65,26 @@ type ExportRow = { readonly sequence: string; readonly seal_hash: Buffer; readon
  */
 export async function* exportTrail(
   db: Knex,
-  { after = 0, through, batchSize = 1000, signers = [] }: ExportOptions = {}
+  { after = 0, through, batchSize = 1000, signers = [], concealsClear = false }: ExportOptions = {}
 ): AsyncGenerator<ExportStart | ExportedSeal | ExportEnd> {
   const start = await headAt(db, after)
   if (start === null) throw new Error(`there is no seal ${after}`)
   yield { form: EXPORT_FORM, after: start }
-  let [end, rows] = [start, 0]
+  let [end, rows, concealed] = [start, 0, 0]
   for (;;) {
     const page = await readSeals(db, end.sequence, through ?? Number.MAX_SAFE_INTEGER, batchSize)
-    for (const seal of page) yield seal
+    for (const seal of page) {
+      const isConcealed = concealsClear && seal.record !== null && seal.record.version < 3
+      if (isConcealed) concealed++
+      yield isConcealed ? { ...seal, record: null, concealed: true } : seal
+    }
     const last = page.at(-1)
     rows += page.length
     if (last !== undefined) end = { sequence: last.sequence, chainHash: last.chainHash }
     if (page.length < batchSize) break
   }
-  yield {
-    end,
-    rows,
-    ...(signers.length > 0 && { signature: signNote(exportStatement(start, end, rows), signers) })
-  }
+  const last: ExportEnd = { end, rows, ...(concealed > 0 && { concealed }) }
+  yield { ...last, ...(signers.length > 0 && { signature: signNote(exportStatement(start, last), signers) }) }
 }
 
 async function headAt(db: Knex, sequence: number): Promise<AuditHead | null> {
@@ -102,130 +108,4 @@ async function readSeals(db: Knex, after: number, through: number, limit: number
     // Without its row the seal has none of the columns.
     record: record.id === null ? null : (record as AuditRecord)
   }))
-}
-
-/** What is wrong with an export: what may be wrong with the trail, and what only a file can have. */
-export type ExportProblem = ChainProblem | 'form-unknown' | 'line-malformed' | 'incomplete' | 'not-signed'
-
-/** Result of {@link verifyExport}. */
-export interface ExportReport {
-  readonly ok: boolean
-  readonly problem?: ExportProblem
-  /** Sequence of the first line that is wrong. */
-  readonly firstBadSequence?: number
-  readonly after: AuditHead
-  readonly head: AuditHead
-  readonly rows: number
-  readonly prunedRows: number
-  /** Content hashes in order, when all from the first one on are there: leaves of the tree of checkpoints. */
-  readonly leaves: readonly Buffer[] | null
-}
-
-interface ExportProgress {
-  after: AuditHead
-  head: AuditHead
-  rows: number
-  prunedRows: number
-  readonly leaves: Buffer[]
-}
-
-/**
- * Verifies an export without the database: every seal follows from the one before, every row is as it was sealed, and
- * nothing is missing at the end. It says nothing of what is before its beginning; a head or a checkpoint that is kept
- * elsewhere says the rest.
- * @param lines of the file, in order
- * @param verifiers when given, one of them has to have signed the end
- */
-export async function verifyExport(
-  lines: AsyncIterable<string>,
-  verifiers: readonly CheckpointVerifier[] = []
-): Promise<ExportReport> {
-  const nowhere = { sequence: 0, chainHash: GENESIS.toString('hex') }
-  const progress: ExportProgress = { after: nowhere, head: nowhere, rows: 0, prunedRows: 0, leaves: [] }
-  const report = (problem?: ExportProblem): ExportReport => {
-    const { after, head, rows, prunedRows, leaves } = progress
-    return {
-      ok: problem === undefined,
-      ...(problem !== undefined && { problem, firstBadSequence: head.sequence + 1 }),
-      ...{ after, head, rows, prunedRows },
-      leaves: after.sequence === 0 ? leaves : null
-    }
-  }
-  let state: 'start' | 'rows' | 'end' = 'start'
-  for await (const line of lines) {
-    if (line === '') continue
-    const value = parseExportLine(line)
-    if (value === null || state === 'end') return report('line-malformed')
-    if (state === 'start') {
-      if (!('form' in value)) return report('form-unknown')
-      progress.after = progress.head = value.after
-      state = 'rows'
-    } else if ('end' in value) {
-      const { end, rows } = value
-      const isAsRead = end.sequence === progress.head.sequence && end.chainHash === progress.head.chainHash
-      if (!isAsRead || rows !== progress.rows) return report('incomplete')
-      if (verifiers.length > 0 && !isSigned(value, progress.after, verifiers)) return report('not-signed')
-      state = 'end'
-    } else {
-      const problem = 'form' in value ? 'line-malformed' : checkExported(value, progress)
-      if (problem !== null) return report(problem)
-    }
-  }
-  return report(state === 'end' ? undefined : 'incomplete')
-}
-
-function isSigned(
-  { end, rows, signature }: ExportEnd,
-  after: AuditHead,
-  verifiers: readonly CheckpointVerifier[]
-): boolean {
-  return typeof signature === 'string' && openNote(signature, verifiers) === exportStatement(after, end, rows)
-}
-
-function checkExported(seal: ExportedSeal, progress: ExportProgress): ExportProblem | null {
-  const sequence = progress.head.sequence + 1
-  if (seal.sequence !== sequence) return 'gap'
-  const contentHash = Buffer.from(seal.contentHash, 'hex')
-  const chain = chainHash(Buffer.from(progress.head.chainHash, 'hex'), sequence, contentHash)
-  if (contentHash.length !== 32 || chain.toString('hex') !== seal.chainHash) return 'chain-broken'
-  const problem = seal.record === null ? null : contentProblem(seal.record, contentHash)
-  if (problem !== null) return problem
-  progress.head = { sequence, chainHash: seal.chainHash }
-  progress.rows++
-  if (seal.record === null) progress.prunedRows++
-  progress.leaves.push(contentHash)
-  return null
-}
-
-function parseExportLine(line: string): ExportStart | ExportedSeal | ExportEnd | null {
-  try {
-    const value: unknown = JSON.parse(line)
-    return isExportLine(value) ? value : null
-  } catch {
-    return null
-  }
-}
-
-function isExportLine(value: unknown): value is ExportStart | ExportedSeal | ExportEnd {
-  if (typeof value !== 'object' || value === null) return false
-  if ('form' in value) return value.form === EXPORT_FORM && 'after' in value && isHead(value.after)
-  if ('end' in value) return isHead(value.end) && 'rows' in value && typeof value.rows === 'number'
-  const isSeal = 'sequence' in value && 'contentHash' in value && 'chainHash' in value && 'record' in value
-  return isSeal && typeof value.contentHash === 'string' && isRecordOrNull(value.record)
-}
-
-function isHead(value: unknown): value is AuditHead {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'sequence' in value &&
-    Number.isSafeInteger(value.sequence) &&
-    'chainHash' in value &&
-    typeof value.chainHash === 'string'
-  )
-}
-
-/** What it says is compared with its hash, so only its form matters here. */
-function isRecordOrNull(value: unknown): boolean {
-  return value === null || (typeof value === 'object' && 'version' in value && typeof value.version === 'number')
 }

@@ -7,6 +7,7 @@ import { answerInstead } from './answer-instead.ts'
 import { createBatchWriter, type WriteRecords } from './batch-writer.ts'
 import { UNROUTED_REFUSAL } from './decide-response.ts'
 import { countHandshakeFailures } from './handshake-failures.ts'
+import { sealedForEffect } from './audited-effects.ts'
 import { createAuditHealth } from './health.ts'
 import { auditMeasurements } from './measure-audit.ts'
 import { readAuditLogOptions, type AuditLogOptions, type ReadAuditLogOptions } from './options.ts'
@@ -112,6 +113,9 @@ async function auditLog(fastify: FastifyInstance, given: AuditLogOptions): Promi
   })
   fastify.decorate('auditWithin', async function auditWithin(trx, event) {
     await store.insertWithin(trx, [recordWithoutRequest(options, event)])
+  })
+  fastify.decorate('auditEffect', async function auditEffect(_db, event, write) {
+    return await write(await sealedForEffect(store, recordWithoutRequest(options, event)))
   })
   fastify.decorate('flushAudit', async function flushAudit(request: FastifyRequest, reply: FastifyReply) {
     await audit.settle(request, reply.statusCode)

@@ -1,14 +1,13 @@
-import { countWait, followedRequest } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import { runNamedInTime } from './connection.ts'
-import { RECORD_COLUMNS, rowTexts, type AuditRecord, type RecordColumn } from './record.ts'
+import { RECORD_COLUMNS, rowTexts, rowValues, type AuditRecord } from './record.ts'
 
-const ARRAY_TYPES: Readonly<Record<RecordColumn['stored'], string>> = {
-  integer: 'integer[]',
-  text: 'text[]',
-  time: 'timestamptz[]',
-  json: 'jsonb[]'
-}
+const STORED_TYPES = { integer: 'integer', text: 'text', time: 'timestamptz', json: 'jsonb' } as const
+const COLUMN_TYPES = [
+  ...RECORD_COLUMNS.map(({ column, stored }) => (column === 'id' ? 'uuid' : STORED_TYPES[stored])),
+  'bytea'
+]
+const ARRAY_TYPES = COLUMN_TYPES.map(type => `${type}[]`)
 /** The columns that a row is inserted into. */
 export const INSERTED_COLUMNS: readonly string[] = [...RECORD_COLUMNS.map(({ column }) => column), 'content_hash']
 const INSERT_ROWS = `insert into audit_events (${INSERTED_COLUMNS.join(', ')})`
@@ -25,16 +24,21 @@ const INSERT_AGAIN = {
 }
 
 const INSERT_WITHIN = { name: 'sallyport-audit-insert-within', text: ALL_ROWS }
+/** One row needs no arrays, which cost more to open than it does to insert. */
+const INSERT_ONE_WITHIN = { name: 'sallyport-audit-insert-one', text: `${INSERT_ROWS} select ${givenValues(1)}` }
 
 /**
- * The columns of rows that a statement has as the arrays of {@link columnTexts}, from this parameter on. They go into
- * the list of what is selected: in the list of tables PostgreSQL writes each array into a table of its own first.
+ * The columns of rows that a statement is given as the arrays of {@link columnTexts}, for the list of what is selected:
+ * in the list of tables each array would be written into a table of its own first.
+ * @param first parameter
  */
 export function rowElements(first: number): string {
-  const types = RECORD_COLUMNS.map(({ column, stored }) => (column === 'id' ? 'uuid[]' : ARRAY_TYPES[stored]))
-  return [...types, 'bytea[]']
-    .map((type, index) => `unnest($${first + index}::${type}) as ${INSERTED_COLUMNS[index] ?? ''}`)
-    .join(', ')
+  return INSERTED_COLUMNS.map((name, place) => `unnest($${first + place}::${ARRAY_TYPES[place]}) as ${name}`).join(', ')
+}
+
+/** The same for one row, given as its {@link rowValues}. */
+export function givenValues(first: number): string {
+  return INSERTED_COLUMNS.map((_, place) => `$${first + place}::${COLUMN_TYPES[place]}`).join(', ')
 }
 
 /**
@@ -60,9 +64,10 @@ export async function insertTogetherWithin(
   records: readonly AuditRecord[],
   timeoutMs: number
 ): Promise<void> {
-  const insert = (): Promise<void> => runInsert(trx, INSERT_WITHIN, records, timeoutMs)
-  const request = followedRequest()
-  await (request === null ? insert() : countWait(request, 'database', insert))
+  const [one, ...more] = records
+  if (one === undefined) return
+  if (more.length > 0) await runInsert(trx, INSERT_WITHIN, records, timeoutMs)
+  else await runNamedInTime(trx, { ...INSERT_ONE_WITHIN, values: rowValues(one) }, timeoutMs)
 }
 
 async function runInsert(

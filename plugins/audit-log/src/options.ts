@@ -13,11 +13,13 @@ import {
 } from '@sallyport/security-context/options'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
+import { poolAsItIs } from './connection.ts'
 import { AuditOptionsError } from './errors.ts'
 import type { RecordedVersions, RecordRules } from './build-record.ts'
 import { fieldClasses } from './privacy/field-class.ts'
 import { createJoinHash } from './privacy/join-hash.ts'
 import { auditRoute, type AuditRoute } from './audit-route-options.ts'
+import { openAuditStore } from './open-audit-store.ts'
 import { trailPrivacy, type TrailPrivacy } from './privacy/privacy-options.ts'
 import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
@@ -26,7 +28,6 @@ import { trailPush, type TrailPush } from './push/push-options.ts'
 import { ownAddresses, type RequestAddresses } from './request-addresses.ts'
 import { storeMistakes } from './store-mistakes.ts'
 import type { AuditStore } from './store.ts'
-import { auditStoreFor } from './store-of-options.ts'
 
 /** Rhythm of the sealer. */
 export interface SealerIntervals {
@@ -227,11 +228,13 @@ export const auditLogOptions = optionsObject({
 /** Options with every default filled in, and what is derived from them. */
 export interface ReadAuditLogOptions extends Omit<ReadOptions<typeof auditLogOptions>, 'store'>, RecordRules {
   readonly store: AuditStore
+  /** As it was given; `db` is the same pool without what the app does to names and results. */
+  readonly givenDb: Knex | undefined
 }
 
 /** @throws {AuditOptionsError} `SALLYPORT_AUDIT_OPTIONS_INVALID`, naming every mistake */
 export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions {
-  const options = readOptions(
+  const read = readOptions(
     {
       schema: auditLogOptions,
       error: AuditOptionsError,
@@ -242,9 +245,10 @@ export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions
     },
     given
   )
-  const { privacy, redact } = options
+  const { db: givenDb, privacy, redact } = read
+  const options = { ...read, ...(givenDb !== undefined && { db: poolAsItIs(givenDb) }) }
   const rules = { classify: fieldClasses(privacy.fields, redact), joinHash: createJoinHash(privacy.joinKeys) }
-  return Object.freeze({ ...options, ...rules, store: auditStoreFor(options, rules) })
+  return Object.freeze({ ...options, ...rules, givenDb, store: openAuditStore(options, rules.joinHash) })
 }
 
 function isPool(value: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { poolAsItIs } from './connection.ts'
 import { insertTogetherWithin } from './insert-together.ts'
 import { prunableBatch, type RetentionEnds } from './prunable-rows.ts'
 import { PRUNE_ACTION, pruneDetail, pruningRecord, type PrunedRange } from './pruning-mark.ts'
@@ -49,12 +50,13 @@ export interface PruneOptions {
  *
  * It goes in batches, each a transaction of its own with its marks: no lock is held for long, the sealer is not held
  * up, and what was done stays done when a later batch fails. What earlier prunings removed is not looked at again.
- * @param db pool of the pruner role
+ * @param given pool of the pruner role
  */
 export async function pruneAudit(
-  db: Knex,
+  given: Knex,
   { before, classes = [], process = 'audit-pruner', timeoutMs = 5000, batchRows = 10_000, signal }: PruneOptions
 ): Promise<PruneResult> {
+  const db = poolAsItIs(given)
   const ends = await db.transaction(trx => retentionEnds(trx, before, classes))
   let [from, removed, last]: [number | null, number, number] = [0, 0, 0]
   while (from !== null && signal?.aborted !== true) {

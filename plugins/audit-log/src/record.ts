@@ -212,6 +212,21 @@ export function rowTexts(record: AuditRecord): RowTexts {
   return { elements, contentHash: hash('sha256', `${text}}`, 'hex') }
 }
 
+/** The same for a row by itself: what goes into each column, and the hash. */
+export function rowValues(record: AuditRecord): readonly (string | number | Buffer | null)[] {
+  const values: (string | number | Buffer | null)[] = []
+  const hashed: string[] = []
+  for (const column of RECORD_COLUMNS) {
+    const value = storedValue(column, record)
+    values.push(value)
+    hashed.push(hashedText(column, value))
+  }
+  let text = '{'
+  for (const { place, start } of HASHED_MEMBERS[record.version] ?? []) text += start + (hashed[place] ?? '')
+  values.push(hash('sha256', `${text}}`, 'buffer'))
+  return values
+}
+
 /** An element in quotes, inside which only the quote and the backslash mean something. */
 function elementText({ stored }: RecordColumn, value: string | number, text: string): string {
   if (typeof value === 'number') return text

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { poolAsItIs } from './connection.ts'
 import { sealPending, type SealResult } from './seal-pending.ts'
 
 /**
@@ -11,5 +12,5 @@ export async function sealNow(
   db: Knex,
   { timeoutMs = 5000 }: { readonly timeoutMs?: number } = {}
 ): Promise<SealResult> {
-  return sealPending(db, { watermark: null }, { lock: 'wait', timeoutMs })
+  return sealPending(poolAsItIs(db), { watermark: null }, { lock: 'wait', timeoutMs })
 }

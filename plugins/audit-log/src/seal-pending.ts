@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
-import { withConnection } from './connection.ts'
+import { poolAsItIs, withConnection } from './connection.ts'
 import { SPAN_ROWS } from './search/span-rows.ts'
 
 /** The end of the chain. A copy outside the database shows that nothing was cut off or rewritten. */
@@ -231,7 +231,7 @@ async function takeLock(trx: Knex.Transaction, lock: 'wait' | 'skip', timeoutMs:
 
 /** The end of the chain: the anchor to keep outside the database. */
 export async function readHead(db: Knex): Promise<AuditHead> {
-  const last = await db('audit_seals')
+  const last = await poolAsItIs(db)('audit_seals')
     .select('sequence', 'chain_hash')
     .orderBy('sequence', 'desc')
     .first<{ sequence: string; chain_hash: Buffer } | undefined>()

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { poolAsItIs } from './connection.ts'
 import { contentProblem, SELECT_RECORD, type AuditRecord } from './record.ts'
 import { rangeDigest, type PrunedRange } from './pruning-mark.ts'
 import { SPAN_ROWS } from './search/span-rows.ts'
@@ -99,7 +100,7 @@ export async function verifyChain(
   db: Knex,
   { expectedHead, batchSize = 1000, onProgress }: VerifyOptions = {}
 ): Promise<ChainReport> {
-  return db.transaction(
+  return poolAsItIs(db).transaction(
     async trx => {
       const prunings = await readPrunings(trx)
       const progress: ChainProgress = {

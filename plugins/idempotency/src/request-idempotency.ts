@@ -8,6 +8,8 @@ import { findRecord, insertAnswer, insertRecord, tryLock, type IdempotencyRecord
 
 /** The key of one request, in the handler. Where the caller sent none and need not, both methods do nothing. */
 export interface Idempotency {
+  /** Whether the caller sent a key. */
+  readonly isKeyed: boolean
   /**
    * The `reference` that an earlier request with this key and this body has claimed it with, when that request stored
    * no answer: look at what it refers to, and answer from that. `null`: this is the first request.
@@ -37,6 +39,7 @@ export interface KeyedRequest extends Idempotency {
 
 /** Of a request without key: there is nothing to claim. */
 export const NO_KEY: KeyedRequest = Object.freeze({
+  isKeyed: false,
   earlier: null,
   claim: async () => {},
   store: async () => {},
@@ -85,7 +88,7 @@ export function keyedRequest(
     await unavailableOnError(() => insertAnswer(trx, identity, kept, timeoutMs))
   }
 
-  return { earlier, claim, store, isClaimed: () => claimed || earlier !== null }
+  return { isKeyed: true, earlier, claim, store, isClaimed: () => claimed || earlier !== null }
 }
 
 /**

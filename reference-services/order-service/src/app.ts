@@ -2,6 +2,7 @@ import {
   auditOfRecovery,
   buildService,
   callerInTransaction,
+  effectAuditOfRecovery,
   intervalSubscriber,
   openRecovery,
   recoveryAge,
@@ -13,7 +14,6 @@ import type { LiveSettings } from '@sallyport/configuration'
 import type { Static } from 'typebox'
 import { descriptor } from './descriptor.ts'
 import { askRestaurantService } from './orders/ask-restaurant-service.ts'
-import { NO_ORDER_KEY } from './orders/settle-order.ts'
 import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
 import { UNFINISHED_ORDERS } from './orders/unfinished-orders.ts'
 import { orderRoutes } from './routes/orders.ts'
@@ -50,7 +50,8 @@ export async function buildApp(
     db,
     restaurants: askRestaurantService(callerInTransaction(ticketRecovery, transaction)),
     audit: auditOfRecovery(app, PROCESS_NAME, transaction),
-    key: NO_ORDER_KEY,
+    auditEffect: effectAuditOfRecovery(app, PROCESS_NAME, transaction),
+    key: null,
     begun: { ageMs: recoveryAgeMs(), txn: transaction.txn },
     undoneAfterMs: (live?.current ?? settings).orderUndoneAfterMs,
     clock

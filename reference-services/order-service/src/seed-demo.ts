@@ -22,21 +22,18 @@ export async function seedDemo(db: Knex, facts: ServiceDemoFacts): Promise<void>
     } of DEMO_ORDERS) {
       if ((await findOrder(trx, orderId)) !== null) continue
       const lines = restaurant.items.slice(0, 2).map(item => ({ ...item, quantity }))
-      await insertOrder(
-        trx,
-        {
-          orderId,
-          customerId: demoSubject(facts, customer),
-          restaurantId: restaurant.restaurantId,
-          state,
-          ticketId: ticket === null ? null : ticketId,
-          lines,
-          totalCents: totalOfLines(lines),
-          deliveryAddress,
-          createdAt
-        },
-        null
-      )
+      const order = {
+        orderId,
+        customerId: demoSubject(facts, customer),
+        restaurantId: restaurant.restaurantId,
+        state,
+        ticketId: ticket === null ? null : ticketId,
+        lines,
+        totalCents: totalOfLines(lines),
+        deliveryAddress,
+        createdAt
+      }
+      await insertOrder(trx, { order, begun: null }, null)
     }
   })
 }

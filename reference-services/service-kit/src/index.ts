@@ -18,7 +18,14 @@ export { namedMigrations } from '@sallyport/security-context/mechanics'
 export { routeResource, type RouteResource } from './route-resource.ts'
 export { readPage, type RowPage, type PageOrder } from './page.ts'
 export { Cursor, Id, Instant, lineOfText, PageQuerySchema, ProblemSchema, type PageQuery } from './schemas.ts'
-export { auditOfRequest, auditOfRecovery, type RecordAudit } from './record-audit.ts'
+export {
+  auditOfRequest,
+  auditOfRecovery,
+  effectAuditOfRequest,
+  effectAuditOfRecovery,
+  type AuditEffect,
+  type RecordAudit
+} from './record-audit.ts'
 export { openRecovery, type Recovered, type Recovery, type RecoveryOptions } from './recovery.ts'
 export { intervalSubscriber } from './interval-subscriber.ts'
 export { callerInTransaction, type RecoveryTransaction } from './recovery-transaction.ts'

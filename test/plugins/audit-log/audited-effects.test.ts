@@ -3,6 +3,8 @@ import { createAuditRows } from '@sallyport/testing'
 import type { AuditEvent } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import t from 'tap'
+import { insertTogetherWithin } from '../../../plugins/audit-log/src/insert-together.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 import { auditDatabase, buildApp, rowsOf } from './support/audited-app.ts'
 
 const NO_DATABASE = {} as Knex
@@ -91,4 +93,8 @@ t.test('A1: a row for a transaction that has ended is refused, and goes into nob
   const answer = await app.inject({ method: 'POST', url: '/things', headers: caller })
   t.equal(answer.json().code, 'SALLYPORT_AUDIT_UNAVAILABLE')
   t.match(await rowsOf(db), [{ outcome: 'failure', reason: 'SALLYPORT_AUDIT_UNAVAILABLE' }])
+  const ended = await db.transaction()
+  await ended.commit()
+  await t.rejects(insertTogetherWithin(ended, [sampleRecord('thing.make')], 5000), { message: /has ended/ })
+  t.equal((await rowsOf(db)).length, 1, 'also where the keys of its person need no statement')
 })

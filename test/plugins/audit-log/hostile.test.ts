@@ -1,5 +1,7 @@
 // Text that means harm, in every field and on every way that a row can take.
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import {
   parseAuditQuery,
@@ -168,4 +170,42 @@ t.test('A7: hostile text in every field neither breaks nor forges a row, an expo
   t.notOk(
     (await readPersonal(db, events, PRIVACY)).some(row => row.subject === bidi && row.personal !== null && !row.erased)
   )
+})
+
+t.test('a gateway that is hostile commands no terminal, and a search that ends early says so', async t => {
+  const evil = '\u001b[2J\u202e\u0007'
+  const found = (sequence: number) => ({ trail: evil, sequence, occurredAt: evil, action: evil, process: evil })
+  const server = createServer((request, response) => {
+    if (request.url?.startsWith('/audit/events/live') !== true) {
+      response.end(JSON.stringify({ events: [found(1)], next: 'more', missing: [{ trail: evil, reason: evil }] }))
+      return
+    }
+    for (const event of ['audit', 'missing', evil]) {
+      response.write(`id: ${evil}\nevent: ${event}\ndata: ${JSON.stringify({ ...found(1), reason: evil })}\n\n`)
+    }
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const gateway = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const lines = { out: '', error: '' }
+  const stopping = new AbortController()
+  const command = async (...args: string[]) =>
+    await runAuditCommand({
+      args: [...args, '--gateway', gateway],
+      environment: { SALLYPORT_AUDIT_AUTHORIZATION: 'Bearer x' },
+      call: 'sallyport-audit',
+      out: text => (lines.out += text),
+      error: text => {
+        lines.error += text
+        if (lines.error.split('\n').length > 4) stopping.abort()
+      },
+      signal: stopping.signal
+    })
+  t.equal(await command('search', '--limit', '1'), 1)
+  t.match(lines.error, /there are more rows: --limit or --all/)
+  t.equal(await command('tail'), 0)
+  for (const line of [...lines.out.split('\n'), ...lines.error.split('\n')]) t.notMatch(line, OBEYED)
 })

@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { checkpointSigner, checkpointVerifier } from '@sallyport/audit-log'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { verifyExport } from '../../../plugins/audit-log/src/export-trail.ts'
+import { insertRecords } from '../../../plugins/audit-log/src/store.ts'
+import { verifyExport } from '../../../plugins/audit-log/src/verify-export.ts'
+import { sampleRecord } from '../../support/sample-record.ts'
 import { auditDatabase, buildApp, rowsOf, type AuditDatabase } from './support/audited-app.ts'
 
 const SEED = randomBytes(32)
@@ -124,30 +126,63 @@ async function* linesOfText(text: string): AsyncGenerator<string> {
   yield* text.split('\n')
 }
 
+t.test(
+  'an export over HTTP has no row that says something of a person in clear, and says how many it leaves out',
+  async t => {
+    const app = await served(t)
+    await app.write('one')
+    const detail = { email: 'ada@example.com' }
+    const earlier = { ...sampleRecord('earlier'), version: 2, sourceAddress: '192.0.2.77', nameTried: 'ada', detail }
+    await insertRecords(app.superuser, [earlier], 60_000)
+    await app.write('two')
+    const text = await (await fetch(`${app.url}/audit/export`, { headers: READER })).text()
+    t.notMatch(text, /192\.0\.2\.77|ada/)
+    const expected = { verifiers: VERIFIERS }
+    t.match(await verifyExport(linesOfText(text), expected), { ok: true, rows: 3, concealedRows: 1, prunedRows: 0 })
+    const line = text.split('\n')[1] ?? ''
+    const emptied = JSON.stringify({ ...(JSON.parse(line) as object), record: null, concealed: true })
+    t.match(await verifyExport(linesOfText(text.replace(line, emptied)), expected), { problem: 'incomplete' })
+    const counted = text.replace(line, emptied).replace('"concealed":1', '"concealed":2')
+    t.match(await verifyExport(linesOfText(counted), expected), { problem: 'not-signed' })
+  }
+)
+
 t.test('an export is whole, signed, and goes on where it was cut off', async t => {
   const app = await served(t)
   await app.write('one', 'two', 'three')
   const exported = async (query = ''): Promise<string> =>
     await (await fetch(`${app.url}/audit/export${query}`, { headers: READER })).text()
   const text = await exported()
-  t.match(await verifyExport(linesOfText(text), VERIFIERS), { ok: true, rows: 3, after: { sequence: 0 } })
+  t.match(await verifyExport(linesOfText(text), { verifiers: VERIFIERS }), {
+    ok: true,
+    rows: 3,
+    after: { sequence: 0 }
+  })
   const cut = text.split('\n').slice(0, 3).join('\n')
-  t.match(await verifyExport(linesOfText(cut), VERIFIERS), { ok: false, problem: 'incomplete' })
+  t.match(await verifyExport(linesOfText(cut), { verifiers: VERIFIERS }), { ok: false, problem: 'incomplete' })
   const rest = await exported('?after=2')
-  t.match(await verifyExport(linesOfText(rest), VERIFIERS), { ok: true, rows: 2, after: { sequence: 2 } })
+  t.match(await verifyExport(linesOfText(rest), { verifiers: VERIFIERS }), {
+    ok: true,
+    rows: 2,
+    after: { sequence: 2 }
+  })
   t.equal((await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.export').length, 2)
 
   const others = [checkpointVerifier(checkpointSigner(ORIGIN, randomBytes(32)))]
-  t.match(await verifyExport(linesOfText(text), others), { problem: 'not-signed' })
+  t.match(await verifyExport(linesOfText(text), { verifiers: others }), { problem: 'not-signed' })
   const end = text.trimEnd().split('\n').at(-1) ?? ''
   const unsigned = text.replace(end, JSON.stringify({ ...(JSON.parse(end) as object), signature: undefined }))
-  t.match(await verifyExport(linesOfText(unsigned), VERIFIERS), { problem: 'not-signed' })
+  t.match(await verifyExport(linesOfText(unsigned), { verifiers: VERIFIERS }), { problem: 'not-signed' })
   t.match(await verifyExport(linesOfText(unsigned)), { ok: true }, 'who asks for no signature needs none')
   const taken = rest.replace(
     /"signature":".*"/,
     `"signature":${JSON.stringify((JSON.parse(end) as { signature: string }).signature)}`
   )
-  t.match(await verifyExport(linesOfText(taken), VERIFIERS), { problem: 'not-signed' }, 'nor is one of another export')
+  t.match(
+    await verifyExport(linesOfText(taken), { verifiers: VERIFIERS }),
+    { problem: 'not-signed' },
+    'nor is one of another export'
+  )
   for (const query of ['?after=x', '?after=99', '?through=2', '?after=1&after=2']) {
     t.equal((await fetch(`${app.url}/audit/export${query}`, { headers: READER })).status, 400, query)
   }

@@ -50,6 +50,7 @@ export async function searchAtGateway(
     // Those that are missing go on where they were, and the cursor never ends: what answered is shown.
     if (page.next === null || page.events.length === 0) break
     after = page.next
+    if (left <= 0) terminal.error('there are more rows: --limit or --all\n')
   }
   return missing.size === 0 ? EXIT.done : EXIT.failed
 }
@@ -90,7 +91,7 @@ async function showTailEvent(
   { out, error }: AuditTerminal
 ): Promise<void> {
   if (event === 'audit' && isFoundRecord(said)) await out(showFound(said, options.json === true))
-  else if (isJsonObject(said)) error(`${event}: ${visibleText(`${String(said.trail)} ${String(said.reason ?? '')}`)}\n`)
+  else if (isJsonObject(said)) error(`${visibleText(`${event}: ${String(said.trail)} ${String(said.reason ?? '')}`)}\n`)
 }
 
 function askedGateway(options: CommandOptions, environment: CommandEnvironment): AskedGateway {

@@ -3,14 +3,15 @@ import { createInterface } from 'node:readline/promises'
 import { pipeline } from 'node:stream/promises'
 import type { Knex } from 'knex'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts'
-import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from '../checkpoint/merkle-tree.ts'
 import { sealsRoot } from '../checkpoint/prove-event.ts'
 import { checkpointKeys } from '../checkpoint/checkpoint-options.ts'
-import { exportTrail, verifyExport, type ExportOptions } from '../export-trail.ts'
+import { exportTrail, type ExportOptions } from '../export-trail.ts'
 import { pruneAudit, type RetentionClass } from '../prune.ts'
 import { parseAuditQuery } from '../query.ts'
+import { sealNow } from '../seal-now.ts'
 import { readHead, type AuditHead } from '../seal-pending.ts'
 import { verifyChain } from '../verify-chain.ts'
+import { verifyExport } from '../verify-export.ts'
 import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, progressLine, type AuditTerminal } from './audit-terminal.ts'
 import { readCheckpoint, readVerifierKeys, verifyAnchor, verifyProof } from './proof-commands.ts'
@@ -77,23 +78,17 @@ async function verifyExportFile(
   options: CommandOptions,
   terminal: AuditTerminal
 ): Promise<number> {
-  // With a checkpoint it is that which is signed.
-  const verifiers = options.key === undefined || checkpoint !== null ? [] : readVerifierKeys(options)
-  const { leaves, ...report } = await verifyExport(linesOf(path), verifiers)
+  const verifiers = options.key === undefined ? [] : readVerifierKeys(options)
+  const report = await verifyExport(linesOf(path), { verifiers, checkpoint })
   const isExpected =
     expected === undefined ||
     (report.head.sequence === expected.sequence && report.head.chainHash === expected.chainHash)
-  const isSigned =
-    checkpoint === null ||
-    (leaves !== null &&
-      (await agrees(checkpoint, leaves.length, async end =>
-        frontierRoot(leaves.slice(0, end).reduce<Frontier>(addLeaf, EMPTY_FRONTIER))
-      )))
-  const wrong = isExpected ? (isSigned ? undefined : 'checkpoint-missing') : 'head-missing'
-  const problem = report.problem ?? wrong
+  const problem = report.problem ?? (isExpected ? undefined : 'head-missing')
+  const left = report.concealedRows === 0 ? '' : `, ${report.concealedRows} left out`
+  const covered = report.checkpointedRows === null ? '' : `\n${report.checkpointedRows} of them under the checkpoint`
   const said =
     problem === undefined
-      ? `the export verifies: ${report.rows} rows after ${report.after.sequence}, ${report.prunedRows} of them pruned`
+      ? `the export verifies: ${report.rows} rows after ${report.after.sequence}, ${report.prunedRows} of them pruned${left}${covered}`
       : `THE EXPORT DOES NOT VERIFY: ${problem} at ${report.firstBadSequence ?? report.head.sequence}`
   const shown = { ...report, ok: problem === undefined, ...(problem !== undefined && { problem }) }
   await terminal.out(options.json === true ? `${visibleJson(shown)}\n` : `${said}\nhead ${headText(report.head)}\n`)
@@ -123,6 +118,8 @@ export async function exportToFile(
   const { checkpoints } = auditTrailOptions(checkpointSettings(environment), COMMAND_PROCESS)
   const signers = checkpoints === false ? [] : checkpointKeys(checkpoints).signers
   const asked = { after: Number(options.after ?? 0), signers }
+  // So that rows which say what was pruned a moment ago are among those of the export.
+  await sealNow(db, { timeoutMs: SEALING_TIMEOUT_MS })
   await recordReading(db, 'export', options, { secrets: readTrailSecrets(environment) })
   if (typeof options.file === 'string') {
     const file = createWriteStream(options.file, { flags: 'wx', mode: 0o600 })
@@ -164,6 +161,7 @@ export async function pruneTrail(db: Knex, options: CommandOptions, terminal: Au
   return EXIT.done
 }
 
+const SEALING_TIMEOUT_MS = 60_000
 const PRUNE_DAY_MS = 86_400_000
 const MAX_PRUNE_DAYS = 36_500
 

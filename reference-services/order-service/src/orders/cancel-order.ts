@@ -1,8 +1,8 @@
 import { OrderNotCancellableError } from '../errors.ts'
 import { CANCELLABLE, type StoredOrder } from './order.ts'
-import { changeState, findOrder } from './order-store.ts'
+import { findOrder } from './order-store.ts'
 import type { Restaurants } from './restaurant-client.ts'
-import { auditedOrder, type OrderCollaborators } from './settle-order.ts'
+import { auditedOrder, moveOrder, type OrderCollaborators } from './settle-order.ts'
 import { beginCancel, giveUpCancel } from './unfinished-orders.ts'
 
 /**
@@ -29,20 +29,14 @@ export async function cancelOrder(collaborators: OrderCollaborators, order: Stor
  * @throws `SALLYPORT_ORDER_NOT_CANCELLABLE` when the restaurant has accepted; then the cancellation is given up
  */
 export async function finishCancel(collaborators: OrderCollaborators, order: StoredOrder): Promise<StoredOrder> {
-  const { db, restaurants, audit } = collaborators
+  const { db, restaurants } = collaborators
   const ticketId = await ticketOfOrder(restaurants, order)
   if (ticketId !== null && !(await restaurants.cancelTicket(ticketId))) {
     await giveUpCancel(db, order.orderId)
     throw new OrderNotCancellableError()
   }
-  const cancelled = await db.transaction(async trx => {
-    const changed = await changeState(trx, order.orderId, CANCELLABLE, { state: 'CANCELLED', ticketId })
-    if (changed !== null) {
-      const detail = { before: { state: order.state }, after: { state: changed.state } }
-      await audit(trx, { action: 'order.cancel', outcome: 'success', resource: auditedOrder(order), detail })
-    }
-    return changed
-  })
+  const move = { at: db, from: CANCELLABLE, to: { state: 'CANCELLED', ticketId } } as const
+  const cancelled = await moveOrder(collaborators, order, move, { action: 'order.cancel' })
   return cancelled ?? cancelledMeanwhile(collaborators, order)
 }
 

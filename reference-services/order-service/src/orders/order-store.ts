@@ -1,9 +1,10 @@
+import type { AuditRecord } from '@sallyport/audit-log'
 import { applyFilter } from '@sallyport/authorization'
-import { beginWork, readPage, type BegunWork, type RowPage, type PageQuery } from '@sallyport/service-kit'
+import { readPage, type RowPage, type PageQuery } from '@sallyport/service-kit'
 import type { Policy, Principal } from '@sallyport/security-context'
 import type { Knex } from 'knex'
-import type { OrderState } from '../schemas.ts'
 import type { StoredOrder } from './order.ts'
+import { changeStates, insertOrders, type NewStoredOrder, type StateChange } from './order-statements.ts'
 
 const ORDER_COLUMNS = {
   orderId: 'order_id',
@@ -24,31 +25,11 @@ const ORDER_LINES = `(
 ) as lines`
 
 /**
- * Stores a new order with its lines.
- * @param begun what recovery has to finish if nobody else does; `null` for an order in its final state
+ * Stores a new order with its lines and its audit row.
+ * @param row `null` for an order of the demo
  */
-export async function insertOrder(trx: Knex, order: StoredOrder, begun: BegunWork | null): Promise<void> {
-  await trx('orders').insert({
-    order_id: order.orderId,
-    customer_id: order.customerId,
-    restaurant_id: order.restaurantId,
-    state: order.state,
-    ticket_id: order.ticketId,
-    total_cents: order.totalCents,
-    delivery_address: order.deliveryAddress,
-    created_at: order.createdAt,
-    ...(begun !== null && { begun: 'place', ...beginWork(trx, begun) })
-  })
-  await trx('order_lines').insert(
-    order.lines.map((line, position) => ({
-      order_id: order.orderId,
-      position,
-      menu_item_id: line.menuItemId,
-      name: line.name,
-      quantity: line.quantity,
-      price_cents: line.priceCents
-    }))
-  )
+export async function insertOrder(db: Knex, placed: NewStoredOrder, row: AuditRecord | null): Promise<boolean> {
+  return (await insertOrders(db, [{ effect: placed, row }])).has(0)
 }
 
 /** One order, for any caller; `null` when there is none. */
@@ -71,26 +52,7 @@ export async function findOrders(
   return readPage<StoredOrder>(applyFilter(query, policy, principal, { columns: ORDER_COLUMNS }), NEWEST_ORDERS, page)
 }
 
-/**
- * Moves an order on, if it is still in one of the states `from`; `null` when somebody else was faster. This finishes
- * what was begun, except that approving an order does not finish a cancellation that has begun in the meantime.
- */
-export async function changeState(
-  trx: Knex,
-  orderId: string,
-  from: readonly OrderState[],
-  to: { readonly state: OrderState; readonly ticketId: string | null }
-): Promise<StoredOrder | null> {
-  const finished =
-    to.state === 'APPROVED'
-      ? {
-          begun: trx.raw("nullif(begun, 'place')"),
-          recover_after: trx.raw("case begun when 'cancel' then recover_after end")
-        }
-      : { begun: null, recover_after: null }
-  const changed = await trx('orders')
-    .where({ order_id: orderId })
-    .whereIn('state', [...from])
-    .update({ state: to.state, ticket_id: to.ticketId, ...finished })
-  return changed === 1 ? findOrder(trx, orderId) : null
+/** Moves an order on with its audit row, if it is still in one of the states; `false`: somebody else was faster. */
+export async function changeState(db: Knex, change: StateChange, row: AuditRecord): Promise<boolean> {
+  return (await changeStates(db, [{ effect: change, row }])).has(0)
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Knex } from 'knex'
 import { OrderItemUnknownError, OrderRejectedError, OrderRestaurantUnknownError } from '../errors.ts'
 import type { NewOrder, OrderLine } from '../schemas.ts'
 import { neverArrived } from './never-arrived.ts'
@@ -22,7 +23,7 @@ export async function placeOrder(
   customerId: string,
   wanted: NewOrder
 ): Promise<StoredOrder> {
-  const { db, restaurants, audit, key, begun } = collaborators
+  const { db, restaurants, auditEffect, key, begun } = collaborators
   const menu = await restaurants.readMenu(wanted.restaurantId)
   if (menu === null) throw new OrderRestaurantUnknownError()
   const lines = sellLines(menu, wanted.lines)
@@ -38,12 +39,16 @@ export async function placeOrder(
     deliveryAddress,
     createdAt: new Date()
   }
-  await db.transaction(async trx => {
-    await key.claim(trx, order.orderId)
-    await insertOrder(trx, order, begun)
-    const after = { state: order.state, restaurantId, totalCents: order.totalCents, lines: lines.length }
-    await audit(trx, { action: 'order.place', outcome: 'success', resource: auditedOrder(order), detail: { after } })
-  })
+  const after = { state: order.state, restaurantId, totalCents: order.totalCents, lines: lines.length }
+  const event = { action: 'order.place', outcome: 'success', resource: auditedOrder(order), detail: { after } } as const
+  const store = (at: Knex): Promise<boolean> => auditEffect(at, event, row => insertOrder(at, { order, begun }, row))
+  if (key === null) await store(db)
+  else {
+    await db.transaction(async trx => {
+      await key.claim(trx, order.orderId)
+      await store(trx)
+    })
+  }
   const settled = await storeTicketAnswer(collaborators, order, await askForTicket(collaborators, order))
   if (settled.state === 'REJECTED') throw new OrderRejectedError()
   return settled

@@ -14,6 +14,6 @@ export async function orderPlacedBefore({ db, key }: OrderCollaborators, orderId
   const order = await findOrder(db, orderId)
   if (order === null || order.state === 'APPROVAL_PENDING') throw new errors.InProgressError()
   if (order.state === 'REJECTED') throw new OrderRejectedError()
-  await key.store(db, order)
+  await key?.store(db, order)
   return order
 }

@@ -1,6 +1,9 @@
-import type { BegunWork, RecordAudit } from '@sallyport/service-kit'
+import type { AuditEffect, BegunWork, RecordAudit } from '@sallyport/service-kit'
+import type { AuditEvent } from '@sallyport/security-context'
 import type { Knex } from 'knex'
+import type { OrderState } from '../schemas.ts'
 import type { StoredOrder } from './order.ts'
+import type { StateChange } from './order-statements.ts'
 import { changeState, findOrder } from './order-store.ts'
 import type { Restaurants, TicketAnswer } from './restaurant-client.ts'
 
@@ -12,15 +15,14 @@ export interface OrderKey {
   readonly store: (trx: Knex, order: StoredOrder) => Promise<void>
 }
 
-/** Of work that nobody sent a key for. */
-export const NO_ORDER_KEY: OrderKey = { claim: async () => {}, store: async () => {} }
-
 /** Collaborators for placing, cancelling and recovering orders. */
 export interface OrderCollaborators {
   readonly db: Knex
   readonly restaurants: Restaurants
   readonly audit: RecordAudit
-  readonly key: OrderKey
+  readonly auditEffect: AuditEffect
+  /** `null` where nobody sent a key: then each step is one statement, and needs no transaction. */
+  readonly key: OrderKey | null
   /** What begins now, and when recovery may take it up. */
   readonly begun: BegunWork
 }
@@ -53,19 +55,23 @@ export async function storeTicketAnswer(
 }
 
 async function approveOrder(
-  { db, restaurants, audit, key }: OrderCollaborators,
+  collaborators: OrderCollaborators,
   order: StoredOrder,
   ticketId: string
 ): Promise<StoredOrder> {
-  const approved = await db.transaction(async trx => {
-    const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'APPROVED', ticketId })
-    if (changed !== null) {
-      const detail = { before: { state: order.state }, after: { state: 'APPROVED', ticketId } }
-      await audit(trx, { action: 'order.approve', outcome: 'success', resource: auditedOrder(order), detail })
-      await key.store(trx, changed)
-    }
-    return changed
-  })
+  const { db, restaurants, key } = collaborators
+  const approve = async (at: Knex): Promise<StoredOrder | null> => {
+    const approved = { state: 'APPROVED', ticketId } as const
+    return await moveOrder(collaborators, order, { at, from: WAITING, to: approved }, { action: 'order.approve' })
+  }
+  const approved =
+    key === null
+      ? await approve(db)
+      : await db.transaction(async trx => {
+          const changed = await approve(trx)
+          if (changed !== null) await key.store(trx, changed)
+          return changed
+        })
   if (approved !== null) return approved
   const current = (await findOrder(db, order.orderId)) ?? order
   // The request and recovery may both ask: the second one finds the order approved.
@@ -77,35 +83,47 @@ async function approveOrder(
 
 /** Stores that an order gets no ticket. */
 export async function rejectOrder(
-  { db, audit }: OrderCollaborators,
+  collaborators: OrderCollaborators,
   order: StoredOrder,
   reason: string
 ): Promise<StoredOrder> {
-  const rejected = await db.transaction(async trx => {
-    const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'REJECTED', ticketId: null })
-    if (changed !== null) {
-      const detail = { before: { state: order.state }, after: { state: 'REJECTED' } }
-      await audit(trx, { action: 'order.reject', outcome: 'failure', reason, resource: auditedOrder(order), detail })
-    }
-    return changed
-  })
+  const { db } = collaborators
+  const move = { at: db, from: WAITING, to: { state: 'REJECTED', ticketId: null } } as const
+  const rejected = await moveOrder(collaborators, order, move, { action: 'order.reject', outcome: 'failure', reason })
   return rejected ?? (await findOrder(db, order.orderId)) ?? order
 }
 
 /** Stores that a waiting order is cancelled, because its ticket is withdrawn or there is none. */
 export async function withdrawOrder(
-  { db, audit }: OrderCollaborators,
+  collaborators: OrderCollaborators,
   order: StoredOrder,
   ticketId: string | null,
   reason: string
 ): Promise<StoredOrder> {
-  const withdrawn = await db.transaction(async trx => {
-    const changed = await changeState(trx, order.orderId, ['APPROVAL_PENDING'], { state: 'CANCELLED', ticketId })
-    if (changed !== null) {
-      const detail = { before: { state: order.state }, after: { state: 'CANCELLED' } }
-      await audit(trx, { action: 'order.cancel', outcome: 'success', reason, resource: auditedOrder(order), detail })
-    }
-    return changed
-  })
+  const { db } = collaborators
+  const move = { at: db, from: WAITING, to: { state: 'CANCELLED', ticketId } } as const
+  const withdrawn = await moveOrder(collaborators, order, move, { action: 'order.cancel', reason })
   return withdrawn ?? (await findOrder(db, order.orderId)) ?? order
+}
+
+const WAITING: readonly OrderState[] = ['APPROVAL_PENDING']
+
+/** A move of an order, on the pool or in a transaction. */
+interface OrderMove extends Pick<StateChange, 'from' | 'to'> {
+  readonly at: Knex
+}
+
+/** Moves an order on together with its audit row; `null` when somebody else was faster, and nothing is recorded. */
+export async function moveOrder(
+  { auditEffect }: OrderCollaborators,
+  order: StoredOrder,
+  { at, from, to }: OrderMove,
+  event: Pick<AuditEvent, 'action' | 'reason'> & Partial<AuditEvent>
+): Promise<StoredOrder | null> {
+  const after = to.state === 'APPROVED' ? to : { state: to.state }
+  const detail = { before: { state: order.state }, after }
+  const isMoved = await auditEffect(at, { outcome: 'success', resource: auditedOrder(order), detail, ...event }, row =>
+    changeState(at, { orderId: order.orderId, from, to }, row)
+  )
+  return isMoved ? { ...order, ...to } : null
 }

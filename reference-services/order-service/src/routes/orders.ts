@@ -1,5 +1,6 @@
 import {
   auditOfRequest,
+  effectAuditOfRequest,
   PageQuerySchema,
   ProblemSchema,
   routeResource,
@@ -15,7 +16,7 @@ import type { StoredOrder } from '../orders/order.ts'
 import { findOrder, findOrders } from '../orders/order-store.ts'
 import { placeOrder } from '../orders/place-order.ts'
 import { orderPlacedBefore } from '../orders/placed-before.ts'
-import { NO_ORDER_KEY, type OrderCollaborators, type OrderKey } from '../orders/settle-order.ts'
+import type { OrderCollaborators, OrderKey } from '../orders/settle-order.ts'
 import * as policies from '../policies.ts'
 import { NewOrderSchema, OrderSchema, OrderPageSchema, OrderParametersSchema } from '../schemas.ts'
 
@@ -29,10 +30,11 @@ export interface OrderRouteCollaborators {
 /** The routes of order-service. */
 export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: OrderRouteCollaborators): Promise<void> {
   const order = routeResource('orderId', orderId => findOrder(db, orderId))
-  const collaboratorsOf = (request: FastifyRequest, key: OrderKey): OrderCollaborators => ({
+  const collaboratorsOf = (request: FastifyRequest, key: OrderKey | null): OrderCollaborators => ({
     db,
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
     audit: auditOfRequest(request),
+    auditEffect: effectAuditOfRequest(request),
     key,
     begun: { ageMs: recoveryAgeMs(), txn: request.txn }
   })
@@ -45,11 +47,12 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
     },
     async function placeOrderRoute(request, reply) {
       const { idempotency } = request
-      const collaborators = collaboratorsOf(request, {
+      const key: OrderKey = {
         claim: (trx, orderId) => idempotency.claim(trx, orderId),
         store: (trx, order) =>
           idempotency.store(trx, { ...PLACED, headers: locationOf(order), body: shownOrder(order) })
-      })
+      }
+      const collaborators = collaboratorsOf(request, idempotency.isKeyed ? key : null)
       const order =
         idempotency.earlier === null
           ? await placeOrder(collaborators, requirePrincipal(request).subject, request.body)
@@ -99,7 +102,7 @@ export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: O
       }
     },
     async function cancelOrderRoute(request) {
-      return shownOrder(await cancelOrder(collaboratorsOf(request, NO_ORDER_KEY), order.of(request)))
+      return shownOrder(await cancelOrder(collaboratorsOf(request, null), order.of(request)))
     }
   )
 }

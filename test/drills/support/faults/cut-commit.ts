@@ -4,7 +4,7 @@ import { waitFor } from '../wait-for.ts'
 
 const ROUNDS = 10
 /** Statements of transactions at which somebody may not know what became of them. */
-const MARKERS = ['insert into "orders"', 'update "orders"', 'insert into "tickets"', 'audit_events'] as const
+const MARKERS = ['order-service-insert', 'order-service-change-state', 'insert into "tickets"', 'audit_events'] as const
 const CUTS = ['cut-after-commit', 'cut-before-commit'] as const
 
 /** A connection is cut when its COMMIT was sent: before it arrives, or before its answer is back. */
