@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 import type { ReadAuditLogOptions } from '../options.ts'
 import type { Rows } from '../seal-pending.ts'
 import { openTrailPool } from '../trail-pool.ts'
-import { pruneInBatches } from './prune-in-batches.ts'
+import { pruneAlone } from './prune-alone.ts'
 
 /** What is known of pruning by schedule, for metrics. */
 export interface PruningState {
@@ -43,15 +43,13 @@ export function createPruningTask(options: ReadAuditLogOptions, log: FastifyBase
     const nowMs = await earliestNow(pool, clock())
     const kept = (days: number): Date => new Date(nowMs - days * PRUNED_DAY_MS)
     const before = kept(keepDays)
-    const found = await pruneInBatches(pool, {
+    const found = await pruneAlone(pool, {
       before,
       classes: classes.map(each => ({ actions: each.actions, before: kept(each.keepDays) })),
-      ...{ process, versions: versions(null), timeoutMs: PRUNE_STATEMENT_MS, batchRows, signal: closing.signal },
-      onBatch: rows => {
-        removed += rows
-      }
+      ...{ process, versions: versions(null), timeoutMs: PRUNE_STATEMENT_MS, batchRows, signal: closing.signal }
     })
     if (found === null) return
+    removed += found.removed
     const facts = { ...found, before }
     if (found.removed > 0 || dueAt === null) log.info(facts, 'old audit rows were looked for and removed')
     if (found.postponed > 0 && postponed === 0) log.warn(facts, 'old audit rows are kept: they were not pushed yet')
