@@ -54,6 +54,7 @@ export const addRareIndexes: Knex.Migration & { readonly config: { readonly tran
 /** What rows are found by: the column, and which rows have a value that is looked for. */
 const ORDERED_INDEXES = {
   audit_events_subject: '(subject, occurred_at) where subject is not null',
+  audit_events_subject_refused: "(subject, occurred_at) where outcome <> 'success'",
   audit_events_client_id: '(client_id, occurred_at) where client_id is not null',
   audit_events_action: '(action, occurred_at)',
   audit_events_reason: '(reason, occurred_at) where reason is not null',
@@ -91,6 +92,7 @@ export const addOrderedIndexes: Knex.Migration & { readonly config: { readonly t
   async down(db) {
     await replaceIndexes(db, UNORDERED_INDEXES)
     await db.raw('drop index concurrently if exists audit_events_name_tried')
+    await db.raw('drop index concurrently if exists audit_events_subject_refused')
   }
 }
 

@@ -19,14 +19,14 @@ import { fieldClasses } from './privacy/field-class.ts'
 import { createJoinHash } from './privacy/join-hash.ts'
 import { auditRoute, type AuditRoute } from './audit-route-options.ts'
 import { trailPrivacy, type TrailPrivacy } from './privacy/privacy-options.ts'
-import { createPersonalSealer } from './privacy/seal-personal.ts'
 import { trailCheckpoints, type TrailCheckpoints } from './checkpoint/checkpoint-options.ts'
 import { outageMistakes, outageModes, type OutageModes } from './outage/outage-options.ts'
 import { trailPruning, type TrailPruning } from './pruning/pruning-options.ts'
 import { trailPush, type TrailPush } from './push/push-options.ts'
 import { ownAddresses, type RequestAddresses } from './request-addresses.ts'
 import { storeMistakes } from './store-mistakes.ts'
-import { databaseStore, type AuditStore } from './store.ts'
+import type { AuditStore } from './store.ts'
+import { auditStoreFor } from './store-of-options.ts'
 
 /** Rhythm of the sealer. */
 export interface SealerIntervals {
@@ -245,17 +245,6 @@ export function readAuditLogOptions(given: AuditLogOptions): ReadAuditLogOptions
   const { privacy, redact } = options
   const rules = { classify: fieldClasses(privacy.fields, redact), joinHash: createJoinHash(privacy.joinKeys) }
   return Object.freeze({ ...options, ...rules, store: auditStoreFor(options, rules) })
-}
-
-function auditStoreFor(options: ReadOptions<typeof auditLogOptions>, { joinHash }: RecordRules): AuditStore {
-  const { db, store, writeTimeoutMs, privacy, monotonicClock, ownIssuer } = options
-  if (store !== undefined) return store
-  if (db === undefined) throw new AuditOptionsError('db is missing')
-  const { keys, dayKeysKeptMs, cacheMs, maxCachedKeys } = privacy
-  const ring = keys.map(({ id, key }) => ({ id, key: Buffer.from(key) }))
-  const keyOptions = { ring, dayKeysKeptMs, cacheMs, maxCachedKeys, monotonicClock }
-  const sealer = createPersonalSealer({ ...keyOptions, joinHash, ownIssuer })
-  return databaseStore(db, writeTimeoutMs, sealer)
 }
 
 function isPool(value: unknown): boolean {

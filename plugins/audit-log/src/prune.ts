@@ -46,10 +46,9 @@ export interface PruneOptions {
  * rows it had, and a row of the trail says the same, so that nobody can change the mark later. The seals and their
  * content hashes stay, so the chain still proves what follows, and a copy of a removed row can still be proved. Rows
  * about pruning stay too, and so do rows under a legal hold, or that are to be pushed and were not: the next pruning
- * after that takes them. For each
- * class it stops at the first row that is too young for it, however old the rows after it claim to be. A row that is
- * already missing is in no range: no mark covers it. There are never more marks than rows that are kept between them,
- * and one for each batch.
+ * after that takes them. For each class it stops at the first row that is too young for it, however old the rows after
+ * it claim to be. A row that is already missing is in no range: no mark covers it. There are never more marks than rows
+ * that are kept between them, and one for each batch.
  *
  * It goes in batches, each a transaction of its own with its marks: no lock is held for long, the sealer is not held
  * up, and what was done stays done when a later batch fails. What earlier prunings removed is not looked at again.

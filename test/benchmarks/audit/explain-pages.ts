@@ -25,11 +25,20 @@ export async function explainPage(db: Knex, query: AuditQuery, timeoutMs: number
       if (text.startsWith('select set_config')) await trx.raw(text)
       else if (/^\s*(select|with)/.test(text)) {
         const { rows } = await trx.raw<{ rows: { 'QUERY PLAN': string }[] }>(`${EXPLAIN} ${text}`, bindings)
-        lines.push(...rows.map(row => row['QUERY PLAN']))
+        lines.push(...rows.map(row => row['QUERY PLAN']).filter(line => !BESIDE.some(text => line.includes(text))))
       }
     }
     return lines
   })
 }
 
+/** Lines that say nothing of what was read. */
+const BESIDE = [
+  'Index Searches:',
+  'Heap Fetches: 0',
+  'Planning:',
+  'Sort Method:',
+  '-sorted Groups:',
+  'Full-sort Groups:'
+]
 const EXPLAIN = 'explain (analyze, buffers, costs off, timing off, summary off)'

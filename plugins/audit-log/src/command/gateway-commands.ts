@@ -109,7 +109,8 @@ export async function gatewayRefusal(
   status: number | undefined,
   answer: Parameters<typeof textOfAnswer>[0]
 ): Promise<string> {
-  const [, code = ''] = /"code":"([A-Z_]{1,80})"/.exec(await textOfAnswer(answer, MOST_PAGE_BYTES)) ?? []
+  const problem = parseJson(await textOfAnswer(answer, MOST_PAGE_BYTES))
+  const code = isJsonObject(problem) && typeof problem.code === 'string' ? visibleText(problem.code) : ''
   return `the gateway answered ${status} ${code}`.trimEnd()
 }
 

@@ -113,7 +113,7 @@ async function showTailEvent(
   { out, error }: AuditTerminal
 ): Promise<void> {
   if (event === 'audit' && isFoundRecord(said)) await out(showFound(said, options.json === true))
-  else if (isJsonObject(said)) error(`${event}: ${visibleText(`${String(said.trail)} ${String(said.reason ?? '')}`)}\n`)
+  else if (isJsonObject(said)) error(`${visibleText(`${event}: ${String(said.trail)} ${String(said.reason ?? '')}`)}\n`)
 }
 
 async function waitInTime(ms: number, signal: AbortSignal): Promise<void> {

@@ -4,12 +4,12 @@ import { visibleJson } from '../visible-text.ts'
 import { membersOfRow } from './pushed-row.ts'
 
 /** INFO, WARN and ERROR. @see OpenTelemetry logs data model, SeverityNumber */
-const SEVERITIES = {
+const OTLP_SEVERITIES = {
   success: { severityNumber: 9, severityText: 'INFO' },
   denied: { severityNumber: 13, severityText: 'WARN' },
   failure: { severityNumber: 17, severityText: 'ERROR' }
 } as const
-const TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/
+const PUSHED_TRACE_ID = /^(?!0{32})[0-9a-f]{32}$/
 
 /**
  * Rows as the JSON of an OTLP request for logs. `log.record.uid` is the id of the row: a receiver may drop a second
@@ -32,14 +32,14 @@ function logRecord(row: SealedRecord): object {
   const { id, occurredAt, action, outcome, traceId } = row
   return {
     timeUnixNano: nanosecondsOf(occurredAt),
-    ...SEVERITIES[outcome],
+    ...OTLP_SEVERITIES[outcome],
     eventName: 'sallyport.audit',
     body: { stringValue: `${action} ${outcome}`.toWellFormed() },
     attributes: [
       logAttribute('log.record.uid', id),
       ...membersOfRow(row).map(([name, value]) => logAttribute(`sallyport.audit.${snakeCase(name)}`, value))
     ],
-    ...(traceId !== null && TRACE_ID.test(traceId) && { traceId })
+    ...(traceId !== null && PUSHED_TRACE_ID.test(traceId) && { traceId })
   }
 }
 

@@ -21,7 +21,7 @@ export interface OtlpReceiverOptions extends ReceiverTrust {
 /** An answer says how many records were refused, and nothing else that is read. */
 const MOST_ANSWER_BYTES = 65_536
 /** What the collector says of the batch itself: it is malformed, too long, or cannot be processed. */
-const BATCH_REFUSED: readonly number[] = [400, 413, 422]
+const ROWS_REFUSED: readonly number[] = [400, 413, 422]
 
 /**
  * A collector that takes OTLP logs over HTTP, in JSON. Its certificate is always verified, and redirects are not
@@ -73,7 +73,7 @@ export function requestHeaderMistake(headers: Readonly<Record<string, string>>):
 }
 
 function refusedOrAgain(status: number, retryAfter: string | undefined): SentBatch {
-  if (BATCH_REFUSED.includes(status)) return { kind: 'refused', reason: `the collector answered ${status}` }
+  if (ROWS_REFUSED.includes(status)) return { kind: 'refused', reason: `the collector answered ${status}` }
   const error = new Error(`the collector answered ${status}`)
   const seconds = parseRetryAfter(retryAfter, Date.now())
   throw seconds === null ? error : withRetryAfter(error, seconds)

@@ -52,14 +52,14 @@ export function createPushCursor({ db, holder, heldMs, timeoutMs }: PushCursorOp
 
   return {
     look: async () => {
-      const [row] = await ask<PlaceRow>(LOOK, {})
+      const [row] = await ask<PlaceRow>(LOOK_AT_PLACE, {})
       return row === undefined ? null : placeOfRow(row)
     },
     take: async () => {
-      const [row] = await ask<{ through: string }>(TAKE, { holder, heldMs })
+      const [row] = await ask<{ through: string }>(TAKE_PLACE, { holder, heldMs })
       return row === undefined ? null : Number(row.through)
     },
-    move: async through => (await ask(MOVE, { holder, heldMs, through })).length > 0,
+    move: async through => (await ask(MOVE_PLACE, { holder, heldMs, through })).length > 0,
     release: async () => {
       await ask('update audit_pushes set holder = null, held_until = null where holder = :holder', { holder })
     }
@@ -82,21 +82,21 @@ function placeOfRow({ through, head, since, ended }: PlaceRow): PushPlace {
   }
 }
 
-const LOOK = `
+const LOOK_AT_PLACE = `
   select through_sequence as through, coalesce((select max(sequence) from audit_seals), 0) as head,
     (select sealed_at from audit_seals where sequence > through_sequence order by sequence limit 1) as since,
     ended_at is not null as ended
   from audit_pushes`
 
 /** The first one makes the row; who takes it up after it was ended goes on where it was. */
-const TAKE = `
+const TAKE_PLACE = `
   insert into audit_pushes as p (id, holder, held_until)
   values (1, :holder, now() + make_interval(secs => :heldMs::float8 / 1000))
   on conflict (id) do update set holder = excluded.holder, held_until = excluded.held_until, ended_at = null
     where p.holder is null or p.holder = excluded.holder or p.held_until < now()
   returning through_sequence as through`
 
-const MOVE = `
+const MOVE_PLACE = `
   update audit_pushes set through_sequence = :through, pushed_at = now(),
     held_until = now() + make_interval(secs => :heldMs::float8 / 1000)
   where holder = :holder returning id`

@@ -29,7 +29,7 @@ export interface PushTask {
 }
 
 /** The first pause after a failure, in ms. */
-const FIRST_PAUSE_MS = 1000
+const FIRST_PUSH_PAUSE_MS = 1000
 /** What a process that ends still waits for, in ms: the rest is pushed after the next start. */
 const LAST_PUSH_MS = 2000
 /** A lease is longer than a batch and the statements around it, by this, in ms. */
@@ -135,7 +135,7 @@ export function createPushTask(
 
 /** Up to twice as long as the pause before, and by chance, so that processes do not come back together. */
 function pauseAfter(failures: number, longestMs: number, chance: () => number): number {
-  return Math.min(longestMs, FIRST_PAUSE_MS * 2 ** Math.min(failures, 30)) * (0.5 + chance() / 2)
+  return Math.min(longestMs, FIRST_PUSH_PAUSE_MS * 2 ** Math.min(failures, 30)) * (0.5 + chance() / 2)
 }
 
 function askedPause(error: unknown): number {

@@ -15,7 +15,7 @@ export interface SyslogForm {
 /** "log audit". @see RFC 5424 §6.2.1 */
 const FACILITY = 13
 /** Informational, warning, error. @see RFC 5424 §6.2.1 */
-const SEVERITIES = { success: 6, denied: 4, failure: 3 } as const
+const SYSLOG_SEVERITIES = { success: 6, denied: 4, failure: 3 } as const
 /** What is found and joined by; everything else is in the text of the message alone. */
 const PARAMETERS = [
   'id',
@@ -68,7 +68,7 @@ function contentsOf(row: SealedRecord): object[] {
 
 /** @see RFC 5424 §6.2 */
 function headerOf({ outcome, occurredAt, process, action }: SealedRecord, { hostname }: SyslogForm): string {
-  const priority = FACILITY * 8 + SEVERITIES[outcome]
+  const priority = FACILITY * 8 + SYSLOG_SEVERITIES[outcome]
   return `<${priority}>1 ${occurredAt} ${headerField(hostname, 255)} ${headerField(process, 48)} - ${headerField(action, 32)}`
 }
 
@@ -88,11 +88,11 @@ function structuredData(row: SealedRecord, enterpriseId: string): string {
 
 /** The quote, the backslash and the bracket are escaped. @see RFC 5424 §6.3.3 */
 function parameterValue(text: string): string {
-  return cutToBytes(visibleText(text), LONGEST_VALUE_BYTES).replaceAll(/["\\\]]/g, '\\$&')
+  return shortValue(visibleText(text), LONGEST_VALUE_BYTES).replaceAll(/["\\\]]/g, '\\$&')
 }
 
 /** Cut between characters: half of one is no UTF-8. */
-function cutToBytes(text: string, longest: number): string {
+function shortValue(text: string, longest: number): string {
   if (Buffer.byteLength(text) <= longest) return text
   let [cut, bytes] = ['', 0]
   for (const character of text) {

@@ -46,7 +46,7 @@ export function syslogReceiver(url: string, options: SyslogReceiverOptions = {})
   return {
     name: `syslog ${named}:${target.port}`,
     send: async (rows, signal) => {
-      await deliver(Buffer.concat(rows.map(row => syslogFrame(syslogMessage(row, form)))), target, trust, signal)
+      await sendFrames(Buffer.concat(rows.map(row => syslogFrame(syslogMessage(row, form)))), target, trust, signal)
       return { kind: 'taken', refused: 0 }
     }
   }
@@ -73,7 +73,7 @@ interface SyslogTarget {
   readonly port: number
 }
 
-async function deliver(
+async function sendFrames(
   frames: Buffer,
   { host, port }: SyslogTarget,
   trust: ReceiverTrust,

@@ -38,7 +38,7 @@ export function placeCondition({ order, after }: AuditQuery): RowCondition[] {
 }
 
 /** All of the conditions as one; without any it is true. */
-export function allOf(conditions: readonly RowCondition[]): RowCondition {
+export function conditionOfAll(conditions: readonly RowCondition[]): RowCondition {
   return {
     sql: conditions.length === 0 ? 'true' : conditions.map(({ sql }) => sql).join(' and '),
     values: conditions.flatMap(({ values }) => values)

@@ -8,6 +8,7 @@ interface OrderedIndex {
   readonly covers: string
 }
 
+const REFUSED = "e.outcome <> 'success'"
 const isThere = (column: string): OrderedIndex => ({ column, covers: `e.${column} is not null` })
 
 /** Indexes of filters, first those whose values have the fewest rows as a rule. */
@@ -21,7 +22,7 @@ const INDEXED = {
   subject: isThere('subject'),
   reason: isThere('reason'),
   action: { column: 'action', covers: 'true' },
-  outcome: { column: 'outcome', covers: "e.outcome <> 'success'" },
+  outcome: { column: 'outcome', covers: REFUSED },
   clientId: isThere('client_id')
 } as const satisfies { readonly [Name in keyof AuditQuery]?: OrderedIndex }
 
@@ -38,6 +39,11 @@ export function pageIndexes(query: AuditQuery): PageIndex[] {
     const value = query[name as keyof typeof INDEXED]
     // Nearly all rows are successes, and no index has them.
     if (value !== undefined && (name !== 'outcome' || value !== 'success')) ways.push({ filter: { ...index, value } })
+  }
+  const { subject, outcome } = query
+  // What somebody was refused is a small part of what he did, and much asked for.
+  if (subject !== undefined && outcome !== undefined && outcome !== 'success') {
+    ways.unshift({ filter: { column: 'subject', covers: REFUSED, value: subject } })
   }
   const isBounded = query.from !== undefined || query.until !== undefined
   return ways.length === 0 && isBounded ? [{ filter: null }] : ways

@@ -1,6 +1,6 @@
 import { SELECT_RECORD } from '../record.ts'
 import type { AuditQuery } from '../query.ts'
-import { allOf, eventConditions, placeCondition, type RowCondition } from './page-conditions.ts'
+import { conditionOfAll, eventConditions, placeCondition, type RowCondition } from './page-conditions.ts'
 import { indexedRows, queriedTimes, type PageIndex, type TimeRange } from './page-index.ts'
 import { SPAN_ROWS } from './span-rows.ts'
 
@@ -27,7 +27,7 @@ const directionOf = ({ order }: AuditQuery): 'desc' | 'asc' => (order === 'newes
 
 /** A page by walking the seals from its place on: for rows that stand close together. */
 export function walkedPage({ query, also, most }: PageAsked): RowCondition {
-  const { sql, values } = allOf([...placeCondition(query), ...eventConditions(query, also)])
+  const { sql, values } = conditionOfAll([...placeCondition(query), ...eventConditions(query, also)])
   return {
     sql: `select s.sequence, encode(s.chain_hash, 'hex') as "chainHash", ${SELECT_RECORD}
       from audit_seals s join audit_events e on e.id = s.event_id
@@ -39,7 +39,7 @@ export function walkedPage({ query, also, most }: PageAsked): RowCondition {
 /** A page out of the few rows that a part of an index has. */
 export function fewRowsPage({ query, also, most }: PageAsked, index: PageIndex, few: number): RowCondition {
   const rows = indexedRows(index, queriedTimes(query), query.order)
-  const { sql, values } = allOf([...placeCondition(query), ...eventConditions(query, also)])
+  const { sql, values } = conditionOfAll([...placeCondition(query), ...eventConditions(query, also)])
   return {
     sql: `with e as materialized (select e.* from ${rows.sql} limit ?)
       select s.sequence, encode(s.chain_hash, 'hex') as "chainHash", ${SELECT_RECORD}
@@ -59,7 +59,7 @@ export function spanPage(asked: PageAsked, walk: SpanWalk): RowCondition {
   const direction = directionOf(query)
   const spans = spanConditions(query, walk)
   const inSpan = walk.index === null ? rowByRow(asked) : byIndex(asked, walk.index)
-  const rest = allOf([
+  const rest = conditionOfAll([
     { sql: 's.sequence > ?', values: [walk.spans * SPAN_ROWS] },
     ...placeCondition(query),
     ...eventConditions(query, also)
@@ -80,7 +80,7 @@ export function spanPage(asked: PageAsked, walk: SpanWalk): RowCondition {
 /** Which spans can have rows of the page. */
 function spanConditions({ order, after, from, until }: AuditQuery, { spans, edge }: SpanWalk): RowCondition {
   const isNewest = order === 'newest'
-  return allOf([
+  return conditionOfAll([
     { sql: 'p.number < ?', values: [spans] },
     ...(from === undefined ? [] : [{ sql: 'p.latest >= ?', values: [from] }]),
     ...(until === undefined ? [] : [{ sql: 'p.earliest < ?', values: [until] }]),
@@ -100,7 +100,7 @@ const IN_SPAN = `s.sequence > p.number * ${SPAN_ROWS} and s.sequence <= (p.numbe
 
 function rowByRow({ query, also, most }: PageAsked): RowCondition {
   const direction = directionOf(query)
-  const { sql, values } = allOf([...placeCondition(query), ...eventConditions(query, also)])
+  const { sql, values } = conditionOfAll([...placeCondition(query), ...eventConditions(query, also)])
   return {
     sql: `cross join lateral (
         select ${SEALED} from (
@@ -115,7 +115,7 @@ function rowByRow({ query, also, most }: PageAsked): RowCondition {
 /** With `offset 0` PostgreSQL plans a part by itself: it is done as it stands here, and once. */
 function byIndex({ query, also }: PageAsked, index: PageIndex): RowCondition {
   const rows = indexedRows(index, timesOfSpan(queriedTimes(query)), query.order)
-  const { sql, values } = allOf([...placeCondition(query), ...eventConditions(query, also)])
+  const { sql, values } = conditionOfAll([...placeCondition(query), ...eventConditions(query, also)])
   return {
     sql: `cross join lateral (
         select array(select e.id from ${rows.sql} limit ${SPAN_ROWS + 1}) as ids offset 0

@@ -32,7 +32,7 @@ export const loginQuery = {
     ui_locales: {
       type: 'string',
       maxLength: 100,
-      pattern: '^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*(?: [A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*)*$'
+      pattern: '^[A-Za-z]{2}[A-Za-z0-9-]{0,33}(?: [A-Za-z]{2}[A-Za-z0-9-]{0,33})*$'
     },
     max_age: { type: 'string', pattern: '^[0-9]{1,9}$' },
     acr_values: {
