@@ -309,7 +309,8 @@ t.test('a process of the release before takes no key of another issuer, and make
     )
   }
   const { source, tableName } = auditMigrations(ROLES)
-  const down = async (): Promise<unknown> => await superuser.migrate.down({ migrationSource: source, tableName })
+  const config = { migrationSource: source, tableName, name: '0014-audit-persons-of-issuers' }
+  const down = async (): Promise<unknown> => await superuser.migrate.down(config)
   await t.rejects(down(), /keys or erasures of persons of other issuers/)
   await superuser('audit_person_keys').delete()
   await placeHold(db, { name: 'x', filter: { issuer: OWN } }, HOLDING)
