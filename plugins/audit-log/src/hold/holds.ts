@@ -7,12 +7,8 @@ import { pruningRecord } from '../pruning-mark.ts'
 import { FILTER_NAMES, parseAuditQuery } from '../query.ts'
 import { CURRENT_VERSION } from '../record.ts'
 import type { Rows } from '../seal-pending.ts'
+import { STATING_ACTIONS } from '../stating-rows.ts'
 import { insertRecords } from '../store.ts'
-
-/** Action of the row that says that rows must be kept. */
-export const HOLD_ACTION = 'audit.hold'
-/** Action of the row that says that they need not be kept any more. */
-export const RELEASE_ACTION = 'audit.release'
 
 /** A legal hold: rows that are not pruned, and persons who are not erased, until it is released. */
 export interface LegalHold {
@@ -65,7 +61,8 @@ export async function placeHold(
   await db.transaction(async trx => {
     await trx.raw(HOLD_LOCK)
     if ((await liveHold(trx, name)) !== null) throw new Error(`there is a hold ${name} already`)
-    const record = pruningRecord(CURRENT_VERSION, process, HOLD_ACTION, { ...detail, name, filter }, versions)
+    const said = { ...detail, name, filter, overOwnIssuer }
+    const record = pruningRecord(CURRENT_VERSION, process, STATING_ACTIONS.hold, said, versions)
     await insertRecords(trx, [record], timeoutMs)
     await trx('audit_holds').insert({
       id: randomUUID(),
@@ -90,7 +87,7 @@ export async function releaseHold(
     await trx.raw(HOLD_LOCK)
     const id = await liveHold(trx, name)
     if (id === null) throw new Error(`there is no hold ${name}`)
-    const record = pruningRecord(CURRENT_VERSION, process, RELEASE_ACTION, { ...detail, name }, versions)
+    const record = pruningRecord(CURRENT_VERSION, process, STATING_ACTIONS.release, { ...detail, name }, versions)
     await insertRecords(trx, [record], timeoutMs)
     await trx('audit_hold_releases').insert({ hold_id: id, event_id: record.id })
   })

@@ -88,7 +88,10 @@ export async function createSpillFile(path: string, { key, id, texts }: NewSpill
   const fileId = Buffer.from(id, 'hex')
   const handle = await open(`${path}.new`, 'w+', 0o600)
   try {
-    const content = Buffer.concat([spillHeader(key, fileId), ...texts.map((text, index) => spillEntry(key, fileId, index, text))])
+    const content = Buffer.concat([
+      spillHeader(key, fileId),
+      ...texts.map((text, index) => spillEntry(key, fileId, index, text))
+    ])
     await writeFully(handle, content, 0)
     await handle.datasync()
     await rename(`${path}.new`, path)
