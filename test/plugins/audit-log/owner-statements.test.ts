@@ -1,4 +1,4 @@
-// Holds and erasures are rows of other tables, which the owner of the database can change: the trail says what they were.
+// Holds and erasures are in tables that the owner of the database can change: the trail says what they were.
 import { join } from 'node:path'
 import {
   erasePerson,
