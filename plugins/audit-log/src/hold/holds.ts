@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { JsonValue } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import type { RecordedVersions } from '../build-record.ts'
 import type { TrailPerson } from '../privacy/trail-person.ts'
 import { pruningRecord } from '../pruning-mark.ts'
@@ -40,15 +41,16 @@ const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold')
 
 /**
  * Places a hold, with the row that says so.
- * @param db pool of the app role
+ * @param given pool of the app role
  * @param filter as in the query of the audit route: `subject`, `issuer`, `resourceId`, `from`, `until` …; not empty
  * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID` for a filter that is none
  */
 export async function placeHold(
-  db: Knex,
+  given: Knex,
   { name, filter }: Pick<LegalHold, 'name' | 'filter'>,
   { process, detail, timeoutMs, ownIssuer, versions }: HoldContext
 ): Promise<void> {
+  const db = poolAsItIs(given)
   parseAuditQuery(filter)
   const names = Object.keys(filter)
   if (names.length === 0) throw new Error('a hold needs a field or a time')
@@ -76,13 +78,14 @@ export async function placeHold(
 
 /**
  * Releases a hold, with the row that says so.
- * @param db pool of the app role
+ * @param given pool of the app role
  */
 export async function releaseHold(
-  db: Knex,
+  given: Knex,
   name: string,
   { process, detail, timeoutMs, versions }: HoldContext
 ): Promise<void> {
+  const db = poolAsItIs(given)
   await db.transaction(async trx => {
     await trx.raw(HOLD_LOCK)
     const id = await liveHold(trx, name)
@@ -95,8 +98,9 @@ export async function releaseHold(
 
 const LIVE = 'not exists (select from audit_hold_releases r where r.hold_id = h.id)'
 
-/** Holds that are not released, the oldest first. @param db any role that may select */
-export async function listHolds(db: Knex): Promise<LegalHold[]> {
+/** Holds that are not released, the oldest first. @param given any role that may select */
+export async function listHolds(given: Knex): Promise<LegalHold[]> {
+  const db = poolAsItIs(given)
   const { rows } = await db.raw<Rows<LegalHold>>(
     `select name, filter, over_own_issuer as "overOwnIssuer", placed_at as "placedAt"
     from audit_holds h where ${LIVE} order by placed_at, name`

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import { buildRecord, type RecordedVersions } from '../build-record.ts'
 import { cleanOptional, cleanText } from '../clean.ts'
 import { auditTime } from '../record.ts'
@@ -67,9 +68,10 @@ export interface ErasureResult {
  * Destroys the keys of a person, so that nobody can read any more what rows, exports and spilled rows say of him or
  * her; the rows and their hashes stay. It is written down outside the database first, since a backup that is restored
  * has the keys again. Can be repeated. Rejects while a legal hold may cover rows of the person.
- * @param db pool of the pruner role
+ * @param given pool of the pruner role
  */
-export async function erasePerson(db: Knex, request: ErasureRequest): Promise<ErasureResult> {
+export async function erasePerson(given: Knex, request: ErasureRequest): Promise<ErasureResult> {
+  const db = poolAsItIs(given)
   const { file, onProgress = () => {}, timeoutMs = 5000 } = request
   const person = requestedPerson(request)
   const holds = await holdsOverPerson(db, person)
@@ -199,9 +201,10 @@ export interface ReappliedErasures {
 /**
  * Applies every erasure of the list again, after a backup was restored that has the keys of persons erased since. Can
  * be repeated: what is destroyed already stays so.
- * @param db pool of the pruner role
+ * @param given pool of the pruner role
  */
-export async function reapplyErasures(db: Knex, options: ErasingOptions): Promise<ReappliedErasures> {
+export async function reapplyErasures(given: Knex, options: ErasingOptions): Promise<ReappliedErasures> {
+  const db = poolAsItIs(given)
   const { file, process = 'audit-eraser', timeoutMs = 5000, versions } = options
   const erasures = await readKeptErasures(file, erasureRing(options))
   if (erasures.length === 0) return { erasures: 0, keys: 0 }
