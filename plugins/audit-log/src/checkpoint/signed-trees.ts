@@ -35,7 +35,7 @@ export interface SignedSources {
 }
 
 /** An anchor that is away is not asked at each step, which would wait for it each time. */
-const ASK_AGAIN_MS = 30_000
+const ASK_ANCHOR_AGAIN_MS = 30_000
 /** Longer than a request to an anchor may take. */
 const ANSWER_TIMEOUT_MS = 20_000
 
@@ -56,7 +56,7 @@ export function createSignedSources(options: SignedSourcesOptions): SignedSource
       return note
     } catch (error) {
       if (!away.has(anchor)) onAnchor(anchor, error)
-      away.set(anchor, monotonicClock() + ASK_AGAIN_MS)
+      away.set(anchor, monotonicClock() + ASK_ANCHOR_AGAIN_MS)
       return 'away'
     }
   }

@@ -23,8 +23,6 @@ interface ReleaseRow {
   readonly event_id: string
 }
 
-const WRONG = 'hold-wrong'
-
 /**
  * Compares holds and their releases with the rows that say them, both ways: whoever owns the database can add, change
  * and remove the one, and not the other. Of one name there is one live hold at a time, so the order of the rows says
@@ -40,11 +38,11 @@ export async function holdProblem(
   )
   const { rows: releases } = await trx.raw<Rows<ReleaseRow>>('select hold_id, event_id from audit_hold_releases')
   const wrong = wrongStatement(stating, holds, releases)
-  if (wrong !== null) return { problem: WRONG, sequence: wrong.sequence }
+  if (wrong !== null) return { problem: 'hold-wrong', sequence: wrong.sequence }
   const said = new Set(stating.map(({ record }) => record.id))
   const unsaid = [...holds, ...releases].map(({ event_id: id }) => id).filter(id => !said.has(id))
   const pruned = await prunedEvents(trx, prunings, unsaid)
-  return unsaid.every(id => pruned.has(id)) ? null : { problem: WRONG, sequence: null }
+  return unsaid.every(id => pruned.has(id)) ? null : { problem: 'hold-wrong', sequence: null }
 }
 
 /** The first row that says what the tables do not have. */

@@ -15,7 +15,6 @@ interface ErasureRow extends StatedErasure {
   readonly event_id: string
 }
 
-const WRONG = 'erasure-wrong'
 /** Rows of earlier releases say when they were written, by the clock of their process, and not when the erasure was. */
 const CLOCKS_DIFFER_MS = 86_400_000
 
@@ -34,11 +33,11 @@ export async function erasureProblem(
   )
   const byEvent = Map.groupBy(erasures, each => each.event_id)
   const wrong = stating.find(row => !row.isTrue || !saysErasures(row, byEvent.get(row.record.id) ?? []))
-  if (wrong !== undefined) return { problem: WRONG, sequence: wrong.sequence }
+  if (wrong !== undefined) return { problem: 'erasure-wrong', sequence: wrong.sequence }
   const said = new Set(stating.map(({ record }) => record.id))
   const unsaid = [...byEvent.keys()].filter(id => !said.has(id))
   const pruned = await prunedEvents(trx, prunings, unsaid)
-  return unsaid.every(id => pruned.has(id)) ? null : { problem: WRONG, sequence: null }
+  return unsaid.every(id => pruned.has(id)) ? null : { problem: 'erasure-wrong', sequence: null }
 }
 
 function saysErasures({ record }: StatingRow, erasures: readonly ErasureRow[]): boolean {
