@@ -55,11 +55,11 @@ t.test('rows under a hold are kept by pruning, verify, and go once the hold is r
 
 t.test('a hold that is placed while a pruning is under way waits for its batch: no row goes after that', async t => {
   const { app: db, pruner, superuser, left } = await tenDays(t)
-  let isPlaced = false
+  const hold = { isPlaced: false }
   const waitsFor = async (what: string): Promise<void> => {
     const waiting = `select from pg_stat_activity where datname = current_database()
       and wait_event_type = 'Lock' and query like ?`
-    while (!isPlaced && (await superuser.raw<{ rows: unknown[] }>(waiting, [what])).rows.length === 0);
+    while (!hold.isPlaced && (await superuser.raw<{ rows: unknown[] }>(waiting, [what])).rows.length === 0);
   }
   let pruning: Promise<unknown> = Promise.resolve()
   let placed: Promise<readonly string[]> = Promise.resolve([])
@@ -68,7 +68,7 @@ t.test('a hold that is placed while a pruning is under way waits for its batch: 
     pruning = pruneAudit(pruner, { before: DAY(6) })
     await waitsFor('%insert into audit_prunings%')
     placed = placeHold(db, { name: 'late', filter: { subject: 'user-1' } }, CONTEXT).then(async () => {
-      isPlaced = true
+      hold.isPlaced = true
       return await left()
     })
     await waitsFor('%sallyport-audit-hold%')

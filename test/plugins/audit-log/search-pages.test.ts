@@ -9,7 +9,7 @@ import {
 } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
-import { explainPage } from '../../benchmarks/audit/explain-pages.ts'
+import { explainPage } from '../../support/explain-pages.ts'
 import { auditDatabase, buildApp, ROLES, type AuditDatabase } from './support/audited-app.ts'
 
 const ROWS = 6000
