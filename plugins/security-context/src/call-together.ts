@@ -10,7 +10,7 @@ const MAX_CALLS_UNDER_WAY = 2
 /** A second statement costs as much as several more in the next one. */
 const WORTH_A_SECOND_CALL = 8
 const MAX_ASKED_TOGETHER = 200
-/** A statement without an answer for so long holds up no other, in ms. */
+/** After this long without an answer a statement no longer holds up the next one, in ms. */
 const PATIENCE_MS = 500
 
 interface WaitingCall<Asked, Answer> {
