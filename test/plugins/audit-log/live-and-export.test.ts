@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { checkpointSigner, checkpointVerifier } from '@sallyport/audit-log'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { tailTrail } from '../../../plugins/audit-log/src/command/read-commands.ts'
 import { insertRecords } from '../../../plugins/audit-log/src/store.ts'
 import { verifyExport } from '../../../plugins/audit-log/src/verify-export.ts'
 import { sampleRecord } from '../../support/sample-record.ts'
@@ -96,6 +97,31 @@ t.test('rows come as they are sealed, by their filters, and following is recorde
   t.equal(await again.next(), '5 two', 'who comes back misses nothing')
   again.stop()
   t.equal((await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.follow').length, 3)
+})
+
+t.test('a tail on the command line misses no row that is sealed while it looks for the last ones', async t => {
+  const { app: db, appUrl, write } = await served(t)
+  await write('other')
+  const stopping = new AbortController()
+  const pool: { acquireConnection: () => Promise<unknown> } = db.client
+  const acquire = pool.acquireConnection.bind(pool)
+  let [hasLooked, connections] = [false, 0]
+  db.on('query-response', (_rows: unknown, { sql }: { sql: string }) => {
+    hasLooked ||= sql.includes('audit_spans')
+  })
+  pool.acquireConnection = async () => {
+    if (hasLooked && ++connections === 1) await write('looked.for')
+    if (connections > 9) stopping.abort()
+    return await acquire()
+  }
+  const shown: string[] = []
+  const out = (text: string): void => {
+    shown.push(text)
+    stopping.abort()
+  }
+  const terminal = { out, error: () => {}, signal: stopping.signal }
+  await tailTrail(db, { action: 'looked.for' }, terminal, { DATABASE_URL: appUrl })
+  t.match(shown, [/looked\.for/])
 })
 
 t.test('a stream ends with the app, and with what the database does not answer', async t => {
