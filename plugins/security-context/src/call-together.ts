@@ -22,8 +22,8 @@ interface WaitingCall<Asked, Answer> {
 /**
  * Statements of concurrent requests that go together: one instead of one for each. It begins after each of them was
  * asked for, so nobody gets an answer that is older than the question. When the statement fails, all of them do; but
- * what the database refuses, such as a text with NUL, fails by itself. So a statement that failed must have done
- * nothing.
+ * what the database cannot take, such as a text with NUL, or what a constraint refuses, fails by itself. So a statement
+ * that failed must have done nothing.
  */
 export function callTogether<Asked, Answer>(call: CallTogether<Asked, Answer>): (asked: Asked) => Promise<Answer> {
   const waiting: WaitingCall<Asked, Answer>[] = []
