@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import {
   errors,
   followTrails,
+  noteAuditQuery,
   parseAuditQuery,
   readLiveSteps,
   visibleJson,
@@ -53,6 +54,8 @@ export const auditTail = fastifyPlugin(
       { exposeHeadRoute: false, config: { access: options.access, audit: { action: 'audit.follow' } } },
       async function answerTail(request, reply) {
         const { query, after } = tailQuery(request)
+        const { order: _order, limit: _limit, ...filters } = query
+        noteAuditQuery(request, { ...filters, after })
         if (tails >= options.maxTails) throw new errors.AuditStreamsFullError()
         const leaving = new AbortController()
         const trails = [ownLiveTrail(fastify, options, query), ...upstreamLiveTrails(request, options, query)]

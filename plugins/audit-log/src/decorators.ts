@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { AuditEvent, AuditSink } from '@sallyport/security-context'
 import type { Knex } from 'knex'
-import type { RequestState } from './audit-request.ts'
+import type { RequestState } from './asked-query.ts'
 import type { AuditHealth } from './health.ts'
 import type { LiveStep } from './live/live-rows.ts'
 import type { AuditPage, AuditQuery } from './query.ts'

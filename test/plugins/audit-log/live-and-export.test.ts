@@ -95,7 +95,10 @@ t.test('rows come as they are sealed, by their filters, and following is recorde
   const again = await follow(app, '', { 'last-event-id': '4' })
   t.equal(await again.next(), '5 two', 'who comes back misses nothing')
   again.stop()
-  t.equal((await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.follow').length, 3)
+  const follows = (await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.follow')
+  t.equal(follows.length, 3)
+  const followed = follows.map(({ detail }) => detail.asked)
+  t.match(followed, [{}, { action: 'two', after: 0 }, { after: 4 }], 'with what was asked for')
 })
 
 t.test('a stream ends with the app, and with what the database does not answer', async t => {
@@ -166,7 +169,13 @@ t.test('an export is whole, signed, and goes on where it was cut off', async t =
     rows: 2,
     after: { sequence: 2 }
   })
-  t.equal((await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.export').length, 2)
+  const exports = (await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.export')
+  t.match(
+    exports.map(({ detail }) => detail.asked),
+    [{ after: 0 }, { after: 2 }],
+    'with where it began'
+  )
+  t.equal(exports.length, 2)
 
   const others = [checkpointVerifier(checkpointSigner(ORIGIN, randomBytes(32)))]
   t.match(await verifyExport(linesOfText(text), { verifiers: others }), { problem: 'not-signed' })

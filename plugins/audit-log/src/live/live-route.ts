@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { noteAuditQuery } from '../asked-query.ts'
 import { AuditQueryInvalidError, AuditStreamsFullError } from '../errors.ts'
 import type { ReadAuditLogOptions } from '../options.ts'
 import { parseAuditQuery, type AuditQuery } from '../query.ts'
@@ -34,6 +35,8 @@ export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOpti
     { exposeHeadRoute: false, config: { access: route.access, audit: { action: 'audit.follow' } } },
     async function followTrail(request, reply) {
       const query = liveQuery(request)
+      const { order: _order, limit: _limit, ...asked } = query
+      noteAuditQuery(request, asked)
       if (open.size >= route.maxStreams) throw new AuditStreamsFullError()
       const after = query.after ?? (await readHead(db)).sequence
       const stream = new AbortController()
