@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream'
 import {
+  createLiveReaders,
   errors,
   followTrails,
   noteAuditQuery,
@@ -48,7 +48,10 @@ const LONGEST_SILENCE_MS = 60_000
  */
 export const auditTail = fastifyPlugin(
   async function auditTail(fastify: FastifyInstance, options: AuditTailOptions) {
-    let tails = 0
+    const readers = createLiveReaders({ most: options.maxTails })
+    fastify.addHook('preClose', async function stopLooking() {
+      readers.stop()
+    })
     fastify.get(
       '/audit/events/live',
       { exposeHeadRoute: false, config: { access: options.access, audit: { action: 'audit.follow' } } },
@@ -56,19 +59,14 @@ export const auditTail = fastifyPlugin(
         const { query, after } = tailQuery(request)
         const { order: _order, limit: _limit, ...filters } = query
         noteAuditQuery(request, { ...filters, after })
-        if (tails >= options.maxTails) throw new errors.AuditStreamsFullError()
+        readers.requirePlace()
         const leaving = new AbortController()
         const trails = [ownLiveTrail(fastify, options, query), ...upstreamLiveTrails(request, options, query)]
-        const events = Readable.from(tailEvents(followTrails(trails, { after, signal: leaving.signal })))
+        const events = readers.open(tailEvents(followTrails(trails, { after, signal: leaving.signal })), leaving)
         const forget = endTailWithAccess(request, options.openAnswers, () => {
           leaving.abort()
         })
-        tails++
-        events.once('close', () => {
-          tails--
-          forget()
-          leaving.abort()
-        })
+        events.once('close', forget)
         return await reply
           .type('text/event-stream')
           .header('cache-control', 'no-store')
