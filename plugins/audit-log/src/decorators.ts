@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { AuditEvent, AuditSink } from '@sallyport/security-context'
+import type { FastifyReply } from 'fastify'
 import type { Knex } from 'knex'
 import type { RequestState } from './asked-query.ts'
 import type { AuditHealth } from './health.ts'

@@ -40,7 +40,8 @@ export function adoptDetail(
   return { marks: marks.map(({ throughSequence, removed }) => ({ throughSequence, removed })) }
 }
 
-const FIELDS_WITHOUT_REQUEST = {
+/** What a row says of a request, where there is none. */
+export const FIELDS_WITHOUT_REQUEST = {
   reason: null,
   subject: null,
   issuer: null,

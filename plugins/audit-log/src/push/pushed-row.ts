@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { canonicalJson, type JsonValue } from '@sallyport/security-context/mechanics'
 import type { RecordRules } from '../build-record.ts'
 import { concealPersonal } from '../privacy/read-personal.ts'
+import { FIELDS_WITHOUT_REQUEST } from '../pruning-mark.ts'
 import type { SealedRecord } from '../query.ts'
 
 /**
@@ -20,28 +21,9 @@ export function bareRow(row: SealedRecord): SealedRecord {
   const { sequence, chainHash, version, id, occurredAt, process, outcome, repeats } = row
   return {
     ...{ sequence, chainHash, version, id, occurredAt, process, outcome, repeats },
+    ...FIELDS_WITHOUT_REQUEST,
     action: 'audit.row-refused',
-    reason: null,
-    subject: null,
-    issuer: null,
-    clientId: null,
-    actor: null,
-    sessionId: null,
-    tokenIdHash: null,
-    resourceType: null,
-    resourceId: null,
-    requestId: null,
-    traceId: null,
-    txn: null,
-    sourceAddress: null,
-    detail: { refused: digestOfJson(row) },
-    peerAddress: null,
-    nameTried: null,
-    sealed: null,
-    sourceTag: null,
-    nameTag: null,
-    policyVersion: null,
-    configurationVersion: null
+    detail: { refused: digestOfJson(row) }
   }
 }
 
