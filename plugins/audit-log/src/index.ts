@@ -54,13 +54,21 @@ export type { LiveTrail } from './live/followed-trail.ts'
 export type { LiveStep } from './live/live-rows.ts'
 export { readLiveEvents, readLiveSteps, type ReceivedEvent } from './live/read-live-events.ts'
 export { parseAuditPage, searchTrails, type TrailSource, type TrailsPage } from './search/search-trails.ts'
+export { createLiveReaders, type LiveReaders, type LiveReadersOptions } from './live/live-readers.ts'
+export { noteAuditQuery, type AskedQuery } from './asked-query.ts'
 export { parseAuditQuery, type AuditPage, type AuditQuery, type SealedRecord } from './query.ts'
 export { readAudit } from './search/read-audit.ts'
 export { holdsOverPerson, listHolds, placeHold, releaseHold, type HoldContext, type LegalHold } from './hold/holds.ts'
 export { pruneAudit, type PruneOptions, type PruneResult, type RetentionClass } from './prune.ts'
 export type { AuditRecord, BuiltRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
-export { auditedEffects, type AuditedEffect, type CommitEffects, type EffectStatement } from './audited-effects.ts'
+export {
+  auditedEffects,
+  effectsTogether,
+  type AuditedEffect,
+  type CommitEffects,
+  type EffectStatement
+} from './audited-effects.ts'
 export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'

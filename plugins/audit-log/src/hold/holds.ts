@@ -37,7 +37,8 @@ export interface HoldContext {
   readonly ownIssuer?: string | undefined
 }
 
-const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold'))"
+/** Whoever changes holds has it, and whoever prunes: neither changes under the other. */
+export const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold'))"
 
 /**
  * Places a hold, with the row that says so.
