@@ -1,3 +1,4 @@
+import { CALLERS, placingBy } from './audit/order-callers.ts'
 import type { Benchmark } from './support/types.ts'
 
 const server = new URL('audit/order-service.ts', import.meta.url)
@@ -13,17 +14,20 @@ export const benchmark: Benchmark = {
     { name: 'audited', server },
     { name: 'without rows', server, options: { rows: false } }
   ],
-  operations: [{ name: 'POST /orders', warmUp: 3000, requests: 1000, concurrency: 16 }],
-  goals: [
-    {
-      name: 'POST /orders, Node + PostgreSQL: audited ÷ without rows',
-      operation: 'POST /orders',
-      slower: 'audited',
-      faster: 'without rows',
-      withDatabase: true,
-      goal: 1.2,
-      better: 'lower'
-    }
-  ],
+  operations: CALLERS.map(callers => ({
+    name: placingBy(callers),
+    warmUp: 2000,
+    requests: 1000,
+    concurrency: callers
+  })),
+  goals: CALLERS.map(callers => ({
+    name: `${placingBy(callers)}, Node + PostgreSQL: audited ÷ without rows`,
+    operation: placingBy(callers),
+    slower: 'audited',
+    faster: 'without rows',
+    withDatabase: true,
+    goal: 1.2,
+    better: 'lower'
+  })),
   rounds: 9
 }

@@ -1,3 +1,4 @@
+import { callTogether } from '@sallyport/security-context'
 import type { Knex } from 'knex'
 import { runNamed, type NamedStatement } from './connection.ts'
 import { columnTexts, givenValues, INSERTED_COLUMNS, rowElements } from './insert-together.ts'
@@ -38,7 +39,8 @@ export type CommitEffects<Effect> = (
  */
 export function auditedEffects<Effect>(statement: EffectStatement<Effect>): CommitEffects<Effect> {
   const { name, valuesOf } = statement
-  const [many, one, bare] = [textForMany(statement), textForOne(statement), textWithoutRow(statement)]
+  const [many, one] = [textForMany(statement), textForOne(statement)]
+  const [manyBare, bare] = [textWithoutRows(statement), textWithoutRow(statement)]
 
   function namedStatement(effects: ReadonlyArray<AuditedEffect<Effect>>): NamedStatement {
     const [first, ...more] = effects
@@ -50,6 +52,7 @@ export function auditedEffects<Effect>(statement: EffectStatement<Effect>): Comm
     const asked = effects.map(({ effect }) => valuesOf(effect))
     const columns = Object.keys(statement.columns).map((_, column) => asked.map(values => values[column] ?? null))
     const rows = effects.flatMap(({ row }, index) => (row === null ? [] : [{ row, place: index + 1 }]))
+    if (rows.length === 0) return { name: `${name}-without-rows`, text: manyBare, values: columns }
     const values = [...columns, rows.map(({ place }) => place), ...columnTexts(rows.map(({ row }) => row))]
     return { name, text: many, values }
   }
@@ -60,17 +63,32 @@ export function auditedEffects<Effect>(statement: EffectStatement<Effect>): Comm
   }
 }
 
+/**
+ * Effects of concurrent requests go together: one statement and one commit for all of them, each with its row. Says
+ * whether the effect was done. What the database cannot take is tried apart, so that it fails nobody else; a lone
+ * request waits for nobody.
+ * @param db the pool
+ * @param commit must not wait for what others hold: it would hold up everybody
+ */
+export function effectsTogether<Effect>(
+  db: Knex,
+  commit: CommitEffects<Effect>
+): (asked: AuditedEffect<Effect>) => Promise<boolean> {
+  return callTogether(async (effects: ReadonlyArray<AuditedEffect<Effect>>) => {
+    const done = await commit(db, effects)
+    const places = new Map(effects.map((asked, place) => [asked, place]))
+    return asked => done.has(places.get(asked) ?? -1)
+  })
+}
+
 const INSERTED = INSERTED_COLUMNS.join(', ')
 
 function textForMany({ columns, effects }: EffectStatement<never>): string {
-  const names = Object.keys(columns)
-  const arrays = Object.values(columns).map((type, index) => `$${index + 1}::${type}[]`)
-  return `with asked as (
-    select * from unnest(${arrays.join(', ')}) with ordinality as asked (${names.join(', ')}, place)
-  ), ${effects}, audited as (
+  const first = Object.keys(columns).length + 1
+  return `with ${askedMany(columns)}, ${effects}, audited as (
     insert into audit_events (${INSERTED})
     select ${INSERTED}
-    from (select unnest($${names.length + 1}::bigint[]) as place_of_effect, ${rowElements(names.length + 2)}) as added
+    from (select unnest($${first}::bigint[]) as place_of_effect, ${rowElements(first + 1)}) as added
     where place_of_effect in (select place from effected)
   )
   select place from effected`
@@ -85,8 +103,19 @@ function textForOne({ columns, effects }: EffectStatement<never>): string {
   select place from effected`
 }
 
+function textWithoutRows({ columns, effects }: EffectStatement<never>): string {
+  return `with ${askedMany(columns)}, ${effects} select place from effected`
+}
+
 function textWithoutRow({ columns, effects }: EffectStatement<never>): string {
   return `with ${askedOne(columns)}, ${effects} select place from effected`
+}
+
+function askedMany(columns: EffectStatement<never>['columns']): string {
+  const arrays = Object.values(columns).map((type, index) => `$${index + 1}::${type}[]`)
+  return `asked as (
+    select * from unnest(${arrays.join(', ')}) with ordinality as asked (${Object.keys(columns).join(', ')}, place)
+  )`
 }
 
 function askedOne(columns: EffectStatement<never>['columns']): string {

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import type { Actor, AuditEvent, Principal } from '@sallyport/security-context'
 import type { JsonValue } from '@sallyport/security-context/mechanics'
 import { cleanDetail, cleanOptional, cleanText, type CleanedDetail } from './clean.ts'
@@ -143,7 +143,7 @@ function timedId(ms: number): string {
 }
 
 function tokenIdHash(tokenId: string | null): string | null {
-  return tokenId === null ? null : createHash('sha256').update(tokenId).digest('hex')
+  return tokenId === null ? null : hash('sha256', tokenId)
 }
 
 function stringOrNull(value: unknown): string | null {

@@ -62,7 +62,13 @@ export { holdsOverPerson, listHolds, placeHold, releaseHold, type HoldContext, t
 export { pruneAudit, type PruneOptions, type PruneResult, type RetentionClass } from './prune.ts'
 export type { AuditRecord, BuiltRecord } from './record.ts'
 export type { AuditStore } from './store.ts'
-export { auditedEffects, type AuditedEffect, type CommitEffects, type EffectStatement } from './audited-effects.ts'
+export {
+  auditedEffects,
+  effectsTogether,
+  type AuditedEffect,
+  type CommitEffects,
+  type EffectStatement
+} from './audited-effects.ts'
 export type { AuditHealth } from './health.ts'
 export type { Schedule } from '@sallyport/security-context/mechanics'
 export { sealNow } from './seal-now.ts'

@@ -10,7 +10,7 @@ const MAX_CALLS_UNDER_WAY = 2
 /** A second statement costs as much as several more in the next one. */
 const WORTH_A_SECOND_CALL = 8
 const MAX_ASKED_TOGETHER = 200
-/** A statement without an answer for so long holds up no other, in ms. */
+/** After this long without an answer a statement no longer holds up the next one, in ms. */
 const PATIENCE_MS = 500
 
 interface WaitingCall<Asked, Answer> {
@@ -22,8 +22,8 @@ interface WaitingCall<Asked, Answer> {
 /**
  * Statements of concurrent requests that go together: one instead of one for each. It begins after each of them was
  * asked for, so nobody gets an answer that is older than the question. When the statement fails, all of them do; but
- * what the database cannot take, such as a text with NUL, fails by itself. So a statement that failed must have done
- * nothing.
+ * what the database cannot take, such as a text with NUL, or what a constraint refuses, fails by itself. So a statement
+ * that failed must have done nothing.
  */
 export function callTogether<Asked, Answer>(call: CallTogether<Asked, Answer>): (asked: Asked) => Promise<Answer> {
   const waiting: WaitingCall<Asked, Answer>[] = []
@@ -90,7 +90,7 @@ export function callTogether<Asked, Answer>(call: CallTogether<Asked, Answer>): 
   }
 }
 
-/** @see PostgreSQL, appendix A: class 22 */
+/** @see PostgreSQL, appendix A: the classes 22 (data), 23 (constraints) and 54 (limits, such as that of an index) */
 function isRefusedValue(error: unknown): boolean {
-  return errorCode(error)?.startsWith('22') === true
+  return /^(?:2[23]|54)/.test(errorCode(error) ?? '')
 }

@@ -14,6 +14,7 @@ import type { LiveSettings } from '@sallyport/configuration'
 import type { Static } from 'typebox'
 import { descriptor } from './descriptor.ts'
 import { askRestaurantService } from './orders/ask-restaurant-service.ts'
+import { orderWritesOn } from './orders/order-writes.ts'
 import { recoverOrder, type RecoverOrderCollaborators } from './orders/recover-order.ts'
 import { UNFINISHED_ORDERS } from './orders/unfinished-orders.ts'
 import { orderRoutes } from './routes/orders.ts'
@@ -37,17 +38,19 @@ export async function buildApp(
 ): Promise<ServiceInstance> {
   const { db, recoverySchedule, clock = Date.now } = collaborators
   const recoveryAgeMs = (): number => recoveryAge(live?.current ?? settings)
+  const writes = orderWritesOn(db)
   const app = await buildService({
     name: PROCESS_NAME,
     settings,
     live,
     collaborators,
     upstreams: { 'restaurant-service': { origin: settings.restaurantServiceOrigin } },
-    routes: app => orderRoutes(app, { db, recoveryAgeMs })
+    routes: app => orderRoutes(app, { db, writes, recoveryAgeMs })
   })
   const ticketRecovery = app.callAsService('restaurant-service', TICKET_RECOVERY_SCOPE)
   const recovering = (transaction: RecoveryTransaction): RecoverOrderCollaborators => ({
     db,
+    writes,
     restaurants: askRestaurantService(callerInTransaction(ticketRecovery, transaction)),
     audit: auditOfRecovery(app, PROCESS_NAME, transaction),
     auditEffect: effectAuditOfRecovery(app, PROCESS_NAME, transaction),

@@ -23,6 +23,7 @@ import { PROCESS_SETTINGS } from '../../support/process-settings.ts'
 import { createTokenAuthority } from '../../support/token-authority.ts'
 import type { LoadRequest, MeasuredServer } from '../support/types.ts'
 import { databaseCpu } from '../support/database-cpu.ts'
+import { CALLERS, placingBy } from './order-callers.ts'
 
 const CUSTOMERS = 64
 const HOUR_SECONDS = 3600
@@ -64,9 +65,10 @@ export default async function startOrderService(options: Readonly<Record<string,
   )
   if (options.rows === false) leaveOutRows(app)
   await app.listen({ host: '127.0.0.1', port: 0 })
+  const placings = await Promise.all(Array.from({ length: CUSTOMERS }, (_, index) => placing(index)))
   return {
     origin: `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`,
-    requests: { 'POST /orders': await Promise.all(Array.from({ length: CUSTOMERS }, (_, index) => placing(index))) },
+    requests: Object.fromEntries(CALLERS.map(callers => [placingBy(callers), placings])),
     databaseCpu: database.cpu,
     close: async () => {
       await app.close()

@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import { checkpointSigner, checkpointVerifier } from '@sallyport/audit-log'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { tailTrail } from '../../../plugins/audit-log/src/command/read-commands.ts'
 import { createLiveReaders, LONGEST_HOLD_MS } from '../../../plugins/audit-log/src/live/live-readers.ts'
 import { insertRecords } from '../../../plugins/audit-log/src/store.ts'
 import { verifyExport } from '../../../plugins/audit-log/src/verify-export.ts'
@@ -102,6 +103,31 @@ t.test('rows come as they are sealed, by their filters, and following is recorde
   t.equal(follows.length, 3)
   const followed = follows.map(({ detail }) => detail.asked)
   t.match(followed, [{}, { action: 'two', after: 0 }, { after: 4 }], 'with what was asked for')
+})
+
+t.test('a tail on the command line misses no row that is sealed while it looks for the last ones', async t => {
+  const { app: db, appUrl, write } = await served(t)
+  await write('other')
+  const stopping = new AbortController()
+  const pool: { acquireConnection: () => Promise<unknown> } = db.client
+  const acquire = pool.acquireConnection.bind(pool)
+  let [hasLooked, connections] = [false, 0]
+  db.on('query-response', (_rows: unknown, { sql }: { sql: string }) => {
+    hasLooked ||= sql.includes('audit_spans')
+  })
+  pool.acquireConnection = async () => {
+    if (hasLooked && ++connections === 1) await write('looked.for')
+    if (connections > 9) stopping.abort()
+    return await acquire()
+  }
+  const shown: string[] = []
+  const out = (text: string): void => {
+    shown.push(text)
+    stopping.abort()
+  }
+  const terminal = { out, error: () => {}, signal: stopping.signal }
+  await tailTrail(db, { action: 'looked.for' }, terminal, { DATABASE_URL: appUrl })
+  t.match(shown, [/looked\.for/])
 })
 
 t.test('a stream ends with the app, and with what the database does not answer', async t => {

@@ -1,5 +1,4 @@
-import { auditedEffects, type AuditedEffect } from '@sallyport/audit-log'
-import { callTogether } from '@sallyport/security-context'
+import { auditedEffects, effectsTogether, type AuditedEffect } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import type { Rotation, SessionFamilyStore } from '../contract.ts'
 
@@ -55,11 +54,7 @@ type AskedRotation = AuditedEffect<Rotation>
 export function rotationsOn(db: Knex): SessionFamilyStore['rotate'] {
   const alone = async (asked: AskedRotation): Promise<boolean> => (await rotateOne(db, [asked])).has(0)
   if (db.isTransaction === true) return async (effect, row) => alone({ effect, row: row ?? null })
-  const together = callTogether(async (rotations: readonly AskedRotation[]) => {
-    const done = await rotateFree(db, rotations)
-    const places = new Map(rotations.map((rotation, place) => [rotation, place]))
-    return (rotation: AskedRotation) => done.has(places.get(rotation) ?? -1)
-  })
+  const together = effectsTogether(db, rotateFree)
   return async (effect, row) => {
     const asked = { effect, row: row ?? null }
     return (await together(asked)) || (await alone(asked))

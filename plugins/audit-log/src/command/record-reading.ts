@@ -10,9 +10,13 @@ import { databaseStore } from '../store.ts'
 /** Process of the rows that commands write. */
 export const COMMAND_PROCESS = 'audit-command'
 
-/** Who is logged in on this machine. */
-export function commandOperator(): string {
-  return userInfo().username
+/** Who is logged in on this machine: a name, or the number of a user without one, which containers often have. */
+export function commandOperator(read: () => { readonly username: string } = userInfo): string {
+  try {
+    return read().username
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`
+  }
 }
 
 /**

@@ -61,17 +61,41 @@ export interface StateChange {
   readonly to: { readonly state: OrderState; readonly ticketId: string | null }
 }
 
+const CHANGED_COLUMNS = { order_id: 'uuid', from_states: 'text', state: 'text', ticket_id: 'uuid' } as const
+const changedValues = ({ orderId, from, to }: StateChange): ReadonlyArray<string | null> => [
+  orderId,
+  from.join(' '),
+  to.state,
+  to.ticketId
+]
+const MAY_CHANGE = `orders.order_id = asked.order_id and orders.state = any (string_to_array(asked.from_states, ' '))`
+
 /** Finishes what was begun, except that approving an order does not finish a cancellation that has begun meanwhile. */
+const changing = (asked: string, which: string): string => `changed as (
+      update orders set state = ${asked}.state, ticket_id = ${asked}.ticket_id,
+        begun = case when ${asked}.state = 'APPROVED' then nullif(begun, 'place') end,
+        recover_after = case when ${asked}.state = 'APPROVED' and begun = 'cancel' then recover_after end
+      from ${asked} where ${which}
+      returning ${asked}.place
+    ), effected as (select place from changed)`
+
+/** Moves an order on, and waits for whoever has it. */
 export const changeStates = auditedEffects<StateChange>({
   name: 'order-service-change-state',
-  columns: { order_id: 'uuid', from_states: 'text', state: 'text', ticket_id: 'uuid' },
-  effects: `changed as (
-      update orders set state = asked.state, ticket_id = asked.ticket_id,
-        begun = case when asked.state = 'APPROVED' then nullif(begun, 'place') end,
-        recover_after = case when asked.state = 'APPROVED' and begun = 'cancel' then recover_after end
-      from asked
-      where orders.order_id = asked.order_id and orders.state = any (string_to_array(asked.from_states, ' '))
-      returning asked.place
-    ), effected as (select place from changed)`,
-  valuesOf: ({ orderId, from, to }) => [orderId, from.join(' '), to.state, to.ticketId]
+  columns: CHANGED_COLUMNS,
+  effects: changing('asked', MAY_CHANGE),
+  valuesOf: changedValues
+})
+
+/**
+ * Moves on those orders that nobody has, so that it neither ends in a deadlock nor makes some wait for what holds up
+ * another. Of two changes of one order it takes one.
+ */
+export const changeFreeStates = auditedEffects<StateChange>({
+  name: 'order-service-change-states',
+  columns: CHANGED_COLUMNS,
+  effects: `free as (
+      select asked.* from asked join orders on ${MAY_CHANGE} for no key update of orders skip locked
+    ), ${changing('free', 'orders.order_id = free.order_id')}`,
+  valuesOf: changedValues
 })

@@ -4,7 +4,6 @@ import { OrderItemUnknownError, OrderRejectedError, OrderRestaurantUnknownError 
 import type { NewOrder, OrderLine } from '../schemas.ts'
 import { neverArrived } from './never-arrived.ts'
 import { totalOfLines, type StoredOrder } from './order.ts'
-import { insertOrder } from './order-store.ts'
 import type { OfferedItem, TicketAnswer } from './restaurant-client.ts'
 import { auditedOrder, rejectOrder, storeTicketAnswer, type OrderCollaborators } from './settle-order.ts'
 
@@ -23,7 +22,7 @@ export async function placeOrder(
   customerId: string,
   wanted: NewOrder
 ): Promise<StoredOrder> {
-  const { db, restaurants, auditEffect, key, begun } = collaborators
+  const { db, restaurants, writes, auditEffect, key, begun } = collaborators
   const menu = await restaurants.readMenu(wanted.restaurantId)
   if (menu === null) throw new OrderRestaurantUnknownError()
   const lines = sellLines(menu, wanted.lines)
@@ -41,7 +40,7 @@ export async function placeOrder(
   }
   const after = { state: order.state, restaurantId, totalCents: order.totalCents, lines: lines.length }
   const event = { action: 'order.place', outcome: 'success', resource: auditedOrder(order), detail: { after } } as const
-  const store = (at: Knex): Promise<boolean> => auditEffect(at, event, row => insertOrder(at, { order, begun }, row))
+  const store = (at: Knex): Promise<boolean> => auditEffect(at, event, row => writes.insert(at, { order, begun }, row))
   if (key === null) await store(db)
   else {
     await db.transaction(async trx => {

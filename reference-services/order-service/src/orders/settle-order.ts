@@ -4,7 +4,8 @@ import type { Knex } from 'knex'
 import type { OrderState } from '../schemas.ts'
 import type { StoredOrder } from './order.ts'
 import type { StateChange } from './order-statements.ts'
-import { changeState, findOrder } from './order-store.ts'
+import { findOrder } from './order-store.ts'
+import type { OrderWrites } from './order-writes.ts'
 import type { Restaurants, TicketAnswer } from './restaurant-client.ts'
 
 /** How an order is kept to one per key of its customer. */
@@ -18,6 +19,7 @@ export interface OrderKey {
 /** Collaborators for placing, cancelling and recovering orders. */
 export interface OrderCollaborators {
   readonly db: Knex
+  readonly writes: OrderWrites
   readonly restaurants: Restaurants
   readonly audit: RecordAudit
   readonly auditEffect: AuditEffect
@@ -115,7 +117,7 @@ interface OrderMove extends Pick<StateChange, 'from' | 'to'> {
 
 /** Moves an order on together with its audit row; `null` when somebody else was faster, and nothing is recorded. */
 export async function moveOrder(
-  { auditEffect }: OrderCollaborators,
+  { writes, auditEffect }: OrderCollaborators,
   order: StoredOrder,
   { at, from, to }: OrderMove,
   event: Pick<AuditEvent, 'action' | 'reason'> & Partial<AuditEvent>
@@ -123,7 +125,7 @@ export async function moveOrder(
   const after = to.state === 'APPROVED' ? to : { state: to.state }
   const detail = { before: { state: order.state }, after }
   const isMoved = await auditEffect(at, { outcome: 'success', resource: auditedOrder(order), detail, ...event }, row =>
-    changeState(at, { orderId: order.orderId, from, to }, row)
+    writes.changeState(at, { orderId: order.orderId, from, to }, row)
   )
   return isMoved ? { ...order, ...to } : null
 }

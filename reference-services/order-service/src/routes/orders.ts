@@ -14,6 +14,7 @@ import { askRestaurantService } from '../orders/ask-restaurant-service.ts'
 import { cancelOrder } from '../orders/cancel-order.ts'
 import type { StoredOrder } from '../orders/order.ts'
 import { findOrder, findOrders } from '../orders/order-store.ts'
+import type { OrderWrites } from '../orders/order-writes.ts'
 import { placeOrder } from '../orders/place-order.ts'
 import { orderPlacedBefore } from '../orders/placed-before.ts'
 import type { OrderCollaborators, OrderKey } from '../orders/settle-order.ts'
@@ -23,15 +24,20 @@ import { NewOrderSchema, OrderSchema, OrderPageSchema, OrderParametersSchema } f
 /** What the routes work with. */
 export interface OrderRouteCollaborators {
   readonly db: Knex
+  readonly writes: OrderWrites
   /** When recovery may take up what a request has begun, in ms. */
   readonly recoveryAgeMs: () => number
 }
 
 /** The routes of order-service. */
-export async function orderRoutes(app: ServiceInstance, { db, recoveryAgeMs }: OrderRouteCollaborators): Promise<void> {
+export async function orderRoutes(
+  app: ServiceInstance,
+  { db, writes, recoveryAgeMs }: OrderRouteCollaborators
+): Promise<void> {
   const order = routeResource('orderId', orderId => findOrder(db, orderId))
   const collaboratorsOf = (request: FastifyRequest, key: OrderKey | null): OrderCollaborators => ({
     db,
+    writes,
     restaurants: askRestaurantService(request.callAs('restaurant-service')),
     audit: auditOfRequest(request),
     auditEffect: effectAuditOfRequest(request),
