@@ -69,9 +69,9 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
   ): Promise<boolean> {
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
     const isDone = await write(await sealedForEffect(options.store, built).catch(refuseUnavailable))
-    if (isDone)
-      requestAuditState(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(db) })
-    return isDone
+    if (!isDone) return false
+    requestAuditState(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(db) })
+    return true
   }
 
   async function settle(request: FastifyRequest, status: number): Promise<void> {

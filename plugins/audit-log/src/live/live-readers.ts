@@ -39,7 +39,7 @@ interface LiveReader {
 
 /** How long a reader may take nothing of what waits for it, in ms: it comes back where it was. */
 export const LONGEST_HOLD_MS = 30_000
-const LOOK_INTERVAL_MS = 15_000
+const HOLD_LOOK_MS = 15_000
 
 /** Keeps the places of those who follow a trail, and takes them from readers that take nothing. */
 export function createLiveReaders(options: LiveReadersOptions): LiveReaders {
@@ -49,7 +49,7 @@ export function createLiveReaders(options: LiveReadersOptions): LiveReaders {
     for (const { events, held } of readers) {
       if (held.sinceMs !== null && now() - held.sinceMs >= LONGEST_HOLD_MS) events.destroy()
     }
-  }, LOOK_INTERVAL_MS)
+  }, HOLD_LOOK_MS)
 
   function requirePlace(): void {
     if (readers.size >= most) throw withRetryAfter(new AuditStreamsFullError())
