@@ -1,5 +1,6 @@
 import {
   errors,
+  noteAuditQuery,
   parseAuditPage,
   parseAuditQuery,
   searchTrails,
@@ -46,6 +47,7 @@ export const auditSearch = fastifyPlugin(
       const { after, ...filters } = stringMembers(request.query)
       const query = parseAuditQuery(filters)
       if (query.limit > MOST_ROWS) throw new errors.AuditQueryInvalidError('limit')
+      noteAuditQuery(request, { ...query, after })
       const sources = [ownTrail(fastify, options), ...options.trails.map(trail => upstreamTrail(request, trail))]
       const page = await searchTrails(sources, query, after, options.timeoutMs)
       return reply.type('application/json').header('cache-control', 'no-store').serializer(visibleJson).send(page)

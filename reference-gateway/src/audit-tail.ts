@@ -1,7 +1,8 @@
-import { Readable } from 'node:stream'
 import {
+  createLiveReaders,
   errors,
   followTrails,
+  noteAuditQuery,
   parseAuditQuery,
   readLiveSteps,
   visibleJson,
@@ -47,25 +48,25 @@ const LONGEST_SILENCE_MS = 60_000
  */
 export const auditTail = fastifyPlugin(
   async function auditTail(fastify: FastifyInstance, options: AuditTailOptions) {
-    let tails = 0
+    const readers = createLiveReaders({ most: options.maxTails })
+    fastify.addHook('preClose', async function stopLooking() {
+      readers.stop()
+    })
     fastify.get(
       '/audit/events/live',
       { exposeHeadRoute: false, config: { access: options.access, audit: { action: 'audit.follow' } } },
       async function answerTail(request, reply) {
         const { query, after } = tailQuery(request)
-        if (tails >= options.maxTails) throw new errors.AuditStreamsFullError()
+        const { order: _order, limit: _limit, ...filters } = query
+        noteAuditQuery(request, { ...filters, after })
+        readers.requirePlace()
         const leaving = new AbortController()
         const trails = [ownLiveTrail(fastify, options, query), ...upstreamLiveTrails(request, options, query)]
-        const events = Readable.from(tailEvents(followTrails(trails, { after, signal: leaving.signal })))
+        const events = readers.open(tailEvents(followTrails(trails, { after, signal: leaving.signal })), leaving)
         const forget = endTailWithAccess(request, options.openAnswers, () => {
           leaving.abort()
         })
-        tails++
-        events.once('close', () => {
-          tails--
-          forget()
-          leaving.abort()
-        })
+        events.once('close', forget)
         return await reply
           .type('text/event-stream')
           .header('cache-control', 'no-store')

@@ -91,6 +91,20 @@ t.test('what the database cannot take fails by itself, with its row', async t =>
   t.equal(await store.sessions.rotate(rotationOf(one)), true, 'and the token was not used up')
 })
 
+t.test('a row that a constraint refuses fails by itself, and not those that go with it', async t => {
+  const { store, db } = await openStore(t)
+  const [one, other] = await sessions(store, 2)
+  if (one === undefined || other === undefined) throw new Error('no sessions')
+  const row = sampleRecord('session.refresh')
+  const [refused, done] = await Promise.allSettled([
+    store.sessions.rotate(rotationOf(one), { ...sampleRecord('session.refresh'), outcome: 'other' as 'success' }),
+    store.sessions.rotate(rotationOf(other), row)
+  ])
+  t.match(refused, { status: 'rejected', reason: { code: '23514' } })
+  t.match(done, { status: 'fulfilled', value: true })
+  t.strictSame((await writtenTogether(db)).ids, [row.id])
+})
+
 t.test('a row that cannot be written takes its rotation with it', async t => {
   const { store, db } = await openStore(t)
   const [of] = await sessions(store, 1)

@@ -64,7 +64,7 @@ t.test('rows of all processes come merged, under an exchanged token each, and th
   const own = await search(edge, '?action=audit.search')
   t.match(
     own.body.events.find(({ trail }) => trail === 'reference-gateway'),
-    { action: 'audit.search', outcome: 'success' }
+    { action: 'audit.search', outcome: 'success', detail: { asked: { txn: 'txn-1', limit: 50, order: 'newest' } } }
   )
 })
 

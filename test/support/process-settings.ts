@@ -4,6 +4,7 @@ import type { ProcessSettings } from '@sallyport/service-process'
 export const PROCESS_SETTINGS = Object.freeze({
   nodeEnv: 'test',
   logLevel: 'silent',
+  logAddresses: 'network',
   host: '127.0.0.1',
   port: 0,
   operationsHost: '127.0.0.1',

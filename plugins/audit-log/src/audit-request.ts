@@ -2,6 +2,7 @@ import { effectiveRoute, recordSecurityEvent, securityEventsOf, type AuditEvent 
 import { withDeadline, errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
+import { requestAuditState, type RequestState, type RowOfRequest } from './asked-query.ts'
 import { sealedForEffect } from './audited-effects.ts'
 import { buildRecord, type RecordContext } from './build-record.ts'
 import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'
@@ -10,18 +11,6 @@ import type { WriteRecords } from './batch-writer.ts'
 import type { ReadAuditLogOptions } from './options.ts'
 import type { AuditRecord } from './record.ts'
 import type { WriteClassed } from './outage/trail-writer.ts'
-
-interface Written {
-  readonly id: string
-  readonly outcome: AuditEvent['outcome']
-  readonly inTransaction: boolean
-}
-/** What is known of one request's audit; a slot of the request, which `createRequestAudit` fills. */
-export interface RequestState {
-  readonly written: Written[]
-  errorCode: string | null
-  settled: boolean
-}
 
 /** The audit trail for one request. */
 export interface RequestAudit {
@@ -61,11 +50,6 @@ export interface AuditOutlets {
 export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditOutlets): RequestAudit {
   const { write, writeTogether, count } = outlets
 
-  function stateOf(request: FastifyRequest): RequestState {
-    request.auditState ??= { written: [], errorCode: null, settled: false }
-    return request.auditState
-  }
-
   async function writeWithin(this: FastifyRequest, trx: Knex, event: AuditEvent): Promise<void> {
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
     // On the pool itself there is no transaction to be part of, so the row can share one.
@@ -74,7 +58,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
         ? withDeadline(writeTogether([built]), options.writeTimeoutMs)
         : options.store.insertWithin(trx, [built])
     await written.catch(refuseUnavailable)
-    stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(trx) })
+    requestAuditState(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(trx) })
   }
 
   async function writeWith(
@@ -85,12 +69,13 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
   ): Promise<boolean> {
     const built = buildRecord(withDeclaredResource(this, event), requestRecordContext(this, options))
     const isDone = await write(await sealedForEffect(options.store, built).catch(refuseUnavailable))
-    if (isDone) stateOf(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(db) })
+    if (isDone)
+      requestAuditState(this).written.push({ id: built.id, outcome: built.outcome, inTransaction: isTransaction(db) })
     return isDone
   }
 
   async function settle(request: FastifyRequest, status: number): Promise<void> {
-    const state = stateOf(request)
+    const state = requestAuditState(request)
     if (state.settled) return
     state.settled = true
     const { events, eventClass, counted, unfulfilled } = await decideInTime(request, status, state)
@@ -119,7 +104,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
   /**
    * A row counts when other connections see it: a transaction that is rolled back, or still open, has recorded nothing.
    */
-  async function committedOutcomes(written: readonly Written[]): Promise<AuditEvent['outcome'][]> {
+  async function committedOutcomes(written: readonly RowOfRequest[]): Promise<AuditEvent['outcome'][]> {
     const uncertain = written.filter(row => row.inTransaction).map(row => row.id)
     const committed = uncertain.length === 0 ? new Set<string>() : await options.store.committed(uncertain)
     return written.filter(row => !row.inTransaction || committed.has(row.id)).map(row => row.outcome)
@@ -148,7 +133,7 @@ export function createRequestAudit(options: ReadAuditLogOptions, outlets: AuditO
     settle,
     owesNothing,
     noteError: (request, code) => {
-      stateOf(request).errorCode = code
+      requestAuditState(request).errorCode = code
     }
   }
 }
@@ -190,6 +175,7 @@ function responseFacts(request: FastifyRequest, status: number, state: RequestSt
     declaration: config.audit,
     events: securityEventsOf(request),
     errorCode: state.errorCode,
+    asked: state.asked,
     hasPrincipal: request.principal !== null && request.principal !== undefined,
     ...(resource === undefined ? {} : { resource })
   }

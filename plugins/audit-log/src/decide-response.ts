@@ -14,6 +14,8 @@ export interface ResponseFacts {
   readonly written: readonly AuditEvent['outcome'][]
   /** `code` of the error that made this response. */
   readonly errorCode: string | null
+  /** What a reader of the trail asked for. */
+  readonly asked?: Readonly<Record<string, unknown>> | null
   /** Whether the caller is known: a stranger can repeat a request without end. */
   readonly hasPrincipal: boolean
   /** Id of the declared resource, from the route's parameters. */
@@ -133,8 +135,8 @@ function namedParties(event: SecurityEvent | undefined): Pick<AuditEvent, 'subje
   }
 }
 
-function responseDetail({ status, method, route }: ResponseFacts): Readonly<Record<string, unknown>> {
-  return { status, method, route }
+function responseDetail({ status, method, route, asked = null }: ResponseFacts): Readonly<Record<string, unknown>> {
+  return { status, method, route, ...(asked !== null && { asked }) }
 }
 
 /** What the declaration names, or else what the deciding stage named. */

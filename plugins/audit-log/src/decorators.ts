@@ -1,8 +1,8 @@
 import type { EventEmitter } from 'node:events'
 import type { AuditEvent, AuditSink } from '@sallyport/security-context'
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply as Reply } from 'fastify'
 import type { Knex } from 'knex'
-import type { RequestState } from './audit-request.ts'
+import type { RequestState } from './asked-query.ts'
 import type { AuditHealth } from './health.ts'
 import type { LiveStep } from './live/live-rows.ts'
 import type { AuditPage, AuditQuery } from './query.ts'
@@ -37,7 +37,7 @@ declare module 'fastify' {
      * Writes the rows of a response, for a handler that hijacks its reply: call it with `reply.statusCode` set and
      * before the first byte. When it rejects (`SALLYPORT_AUDIT_UNAVAILABLE`), answer that and nothing else.
      */
-    flushAudit: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+    flushAudit: (request: FastifyRequest, reply: Reply) => Promise<void>
     /**
      * Counts a refusal that no hook sees, such as Fastify's answer to a path that cannot be decoded
      * (`frameworkErrors`). It neither waits nor throws.

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
+import { noteAuditQuery } from './asked-query.ts'
 import { checkpointKeys } from './checkpoint/checkpoint-options.ts'
 import type { CheckpointSigner } from './checkpoint/signed-note.ts'
 import { AuditQueryInvalidError } from './errors.ts'
@@ -28,6 +29,7 @@ export function addExportRoute(
     { exposeHeadRoute: false, config: { access: route.access, audit: { action: 'audit.export' } } },
     async function exportAuditTrail(request, reply) {
       const after = readAfter(request.query)
+      noteAuditQuery(request, { after })
       if (sealer !== false) await seal()
       const { sequence: through } = await readHead(db)
       // Nothing is behind the end of the trail, and a stream that has begun can say nothing any more.

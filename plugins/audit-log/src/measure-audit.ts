@@ -77,6 +77,13 @@ function checkpointMeasurements(state: AuditHealth['checkpoints']): Measurement[
       kind: 'gauge',
       amongWorkers: 'min',
       read: () => inSeconds(state()?.verifier?.rightForMs)
+    },
+    {
+      name: 'sallyport_audit_anchors_away',
+      help: 'Anchors that do not answer: the audit trail is not compared with what they have',
+      kind: 'gauge',
+      amongWorkers: 'max',
+      read: () => state()?.verifier?.anchorsAway.length ?? null
     }
   ]
 }

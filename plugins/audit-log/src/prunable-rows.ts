@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import { rangeDigest, type PrunedRange } from './pruning-mark.ts'
 import { GENESIS, type Rows } from './seal-pending.ts'
+import { STATING_ACTIONS } from './stating-rows.ts'
 
 /** Up to which sequence rows of a class are old. */
 interface ClassEnd {
@@ -38,7 +39,7 @@ interface BatchRow {
 
 /**
  * Looks at the rows of the next places that no mark covers, and finds those ranges of them that have no hole: holes are
- * rows that say what was pruned, rows that are kept, and rows that are missing.
+ * rows that say what was pruned, held or erased, rows that are kept, and rows that are missing.
  */
 export async function prunableBatch(
   trx: Knex.Transaction,
@@ -70,6 +71,7 @@ export async function prunableBatch(
       select s.sequence,
         s.sequence <= case ${cases.join(' ')} when true then :others::bigint end
           and e.id not in (select event_id from audit_prunings where event_id is not null)
+          and e.action <> all(:stating::text[])
           and not (exists (${LIVE_HOLDS}) and audit_is_held(e)) as goes
       from part cross join lateral (
         select * from audit_seals s where s.sequence > part.after and s.sequence <= part.through offset 0
@@ -83,7 +85,7 @@ export async function prunableBatch(
       (select chain_hash from audit_seals where sequence = i.first - 1) as before,
       (select chain_hash from audit_seals where sequence = i.last) as "end"
     from (select) one left join islands i on true order by i.first`,
-    { after, through, others, batchRows, ...Object.fromEntries(bindings) }
+    { after, through, others, batchRows, stating: Object.values(STATING_ACTIONS), ...Object.fromEntries(bindings) }
   )
   const [batch] = rows
   const isLast = batch === undefined || Number(batch.left ?? 0) <= batchRows

@@ -1,6 +1,7 @@
 import type { Knex } from 'knex'
 import type { RecordedVersions } from './build-record.ts'
 import { poolAsItIs } from './connection.ts'
+import { HOLD_LOCK } from './hold/holds.ts'
 import { insertTogetherWithin } from './insert-together.ts'
 import { prunableBatch, type RetentionEnds } from './prunable-rows.ts'
 import { PRUNE_ACTION, pruneDetail, pruningRecord, type PrunedRange } from './pruning-mark.ts'
@@ -121,6 +122,8 @@ async function pruneBatch(
   { after, batchRows, ends, process, timeoutMs, versions }: PruneBatch
 ): Promise<{ readonly removed: number; readonly last: number; readonly next: number | null }> {
   await trx.raw("select pg_advisory_xact_lock(hashtext('sallyport-audit-pruner'))")
+  // Whoever places a hold waits for the batch under way: no row goes after that.
+  await trx.raw(HOLD_LOCK)
   await setPlannerForRows(trx)
   const { ranges, next } = await prunableBatch(trx, { after, batchRows, ends })
   if (ranges.length === 0) return { removed: 0, last: 0, next }

@@ -6,6 +6,7 @@ import { readAudit } from './search/read-audit.ts'
 import { concealPersonal } from './privacy/read-personal.ts'
 import { parsePersonalQuery, readPersonalAudit } from './privacy/search-personal.ts'
 import { visibleJson } from './visible-text.ts'
+import { askedOfTrail, noteAuditQuery } from './asked-query.ts'
 import { auditUnavailable } from './audit-request.ts'
 
 /** Reads the trail of this process for its own code, which has to ask who may read and to record that. */
@@ -53,7 +54,9 @@ export function addAuditRoute(
     route.path,
     { config: { access: route.access, audit: { action: 'audit.read' } } },
     async function readAuditTrail(request, reply) {
-      return sendTrailPage(reply, await readTrail(parseAuditQuery(request.query)))
+      const query = parseAuditQuery(request.query)
+      noteAuditQuery(request, query)
+      return sendTrailPage(reply, await readTrail(query))
     }
   )
   if (route.personalAccess === false) return
@@ -62,10 +65,9 @@ export function addAuditRoute(
     { config: { access: route.personalAccess, audit: { action: PERSONAL_READING } } },
     async function readPersonalTrail(request, reply) {
       const query = parsePersonalQuery(request.query)
-      const { name: nameTried, sourceAddress, subject, issuer } = query
-      const asked = { nameTried, sourceAddress, subject, issuer }
-      // Before anything is read, and with what was asked for: a name and an address are sealed like any other.
-      await request.audit(db, { action: PERSONAL_READING, outcome: 'success', detail: { asked } })
+      // Before anything is read, and with what was asked for.
+      const detail = { asked: askedOfTrail(query, joinHash) }
+      await request.audit(db, { action: PERSONAL_READING, outcome: 'success', detail })
       const search = { keys: privacy.keys, joinHash, timeoutMs, ownIssuer }
       return sendTrailPage(reply, await readSealedRows(options, seal, () => readPersonalAudit(db, query, search)))
     }

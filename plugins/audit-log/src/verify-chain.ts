@@ -5,6 +5,8 @@ import { rangeDigest, type PrunedRange } from './pruning-mark.ts'
 import { SPAN_ROWS } from './search/span-rows.ts'
 import { chainHash, GENESIS, type AuditHead, type Rows } from './seal-pending.ts'
 import { readPrunings, type Prunings } from './verify-prunings.ts'
+import { statementProblem } from './verify-statements.ts'
+import { checkUnsealed } from './verify-unsealed.ts'
 
 /** What is wrong with the trail, at the first place where something is wrong. */
 export type ChainProblem =
@@ -28,6 +30,12 @@ export type ChainProblem =
   | 'head-missing'
   /** A row that is not sealed yet has changed. */
   | 'unsealed-row-changed'
+  /** No run of the sealer will find a row, so it is in no chain: somebody has changed its transaction. */
+  | 'row-never-sealed'
+  /** A legal hold or its release is not what a row of the trail says, or one of the two is missing. */
+  | 'hold-wrong'
+  /** An erasure is not what a row of the trail says, or one of the two is missing. */
+  | 'erasure-wrong'
   /** The database lacks a table or a column of the trail, or lets nobody read it. */
   | 'tables-changed'
 
@@ -125,7 +133,11 @@ export async function verifyChain(
       if (prunings.firstWrong !== null) {
         return { ok: false, problem: 'pruning-mark-wrong', firstBadSequence: prunings.firstWrong, ...report }
       }
-      return unsealed.problem === null ? { ok: true, ...report } : { ok: false, problem: unsealed.problem, ...report }
+      if (unsealed.problem !== null) return { ok: false, problem: unsealed.problem, ...report }
+      const wrong = await statementProblem(trx, prunings)
+      if (wrong === null) return { ok: true, ...report }
+      const place = wrong.sequence === null ? {} : { firstBadSequence: wrong.sequence }
+      return { ok: false, problem: wrong.problem, ...place, ...report }
     },
     { isolationLevel: 'repeatable read', readOnly: true }
   )
@@ -219,31 +231,6 @@ function checkRange(
   return rangeDigest(range.first, range.last, progress.beforeRange, chain) === range.digest
     ? null
     : 'pruning-mark-wrong'
-}
-
-async function checkUnsealed(
-  trx: Knex.Transaction,
-  batchSize: number
-): Promise<{ rows: number; problem: ChainProblem | null }> {
-  let [count, after] = [0, '00000000-0000-0000-0000-000000000000']
-  let problem: ChainProblem | null = null
-  for (;;) {
-    const { rows } = await trx.raw<Rows<ChainRow>>(
-      `
-      select e.content_hash, ${SELECT_RECORD} from audit_events e
-      where e.id > ? and not exists (select from audit_seals s where s.event_id = e.id) order by e.id limit ?`,
-      [after, batchSize]
-    )
-    count += rows.length
-    for (const row of rows) problem ??= unsealedProblem(row)
-    after = rows.at(-1)?.id ?? after
-    if (rows.length < batchSize) return { rows: count, problem }
-  }
-}
-
-function unsealedProblem(row: ChainRow): ChainProblem | null {
-  const problem = row.content_hash === null ? 'content-changed' : contentProblem(recordAlone(row), row.content_hash)
-  return problem === 'content-changed' ? 'unsealed-row-changed' : problem
 }
 
 /** The record without the columns of its seal. */

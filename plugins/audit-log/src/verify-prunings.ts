@@ -28,11 +28,11 @@ type MarkRow = { readonly mark: MarkColumns; readonly record: AuditRecord }
 type PruningRow = MarkColumns & { readonly [Name in keyof AuditRecord]: AuditRecord[Name] }
 
 /** What the sealer reads from, as the last page says, and the transaction that comes next. */
-const WATERMARK_AND_END = `(select pg_snapshot_xmax(pg_current_snapshot()) as upcoming, coalesce((
+export const WATERMARK_AND_END = `(select pg_snapshot_xmax(pg_current_snapshot()) as upcoming, coalesce((
     select watermark from (select sequence, watermark from audit_seals order by sequence desc limit ${SEAL_PAGE_ROWS}) recent
     where watermark is not null order by sequence desc limit 1), '0'::xid8) as watermark) sealing`
 /** A watermark in the future comes from another cluster, whose rows are all read. */
-const IS_ABOUT_TO_BE_SEALED = `(e.transaction_id >= sealing.watermark
+export const IS_ABOUT_TO_BE_SEALED = `(e.transaction_id >= sealing.watermark
     and (e.transaction_id < sealing.upcoming or sealing.watermark > sealing.upcoming))`
 
 /**
@@ -115,4 +115,9 @@ function markStates(mark: MarkColumns, record: AuditRecord, action: string, deta
     record.action === action &&
     canonicalJson(record.detail) === detail
   )
+}
+
+/** Whether a row at this place may be missing. */
+export function isPrunedPlace({ ranges, unstatedThrough }: Prunings, sequence: number): boolean {
+  return sequence <= unstatedThrough || ranges.some(({ first, last }) => sequence >= first && sequence <= last)
 }

@@ -10,7 +10,7 @@ const MAX_CALLS_UNDER_WAY = 2
 /** A second statement costs as much as several more in the next one. */
 const WORTH_A_SECOND_CALL = 8
 const MAX_ASKED_TOGETHER = 200
-/** A statement without an answer for so long holds up no other, in ms. */
+/** After this long without an answer a statement no longer holds up the next one, in ms. */
 const PATIENCE_MS = 500
 
 interface WaitingCall<Asked, Answer> {
@@ -90,8 +90,7 @@ export function callTogether<Asked, Answer>(call: CallTogether<Asked, Answer>): 
   }
 }
 
-/** @see PostgreSQL, appendix A: class 22 (data that it cannot take) and 23 (data that a constraint refuses) */
+/** @see PostgreSQL, appendix A: the classes 22 (data), 23 (constraints) and 54 (limits, such as that of an index) */
 function isRefusedValue(error: unknown): boolean {
-  const code = errorCode(error)
-  return code?.startsWith('22') === true || code?.startsWith('23') === true
+  return /^(?:2[23]|54)/.test(errorCode(error) ?? '')
 }

@@ -59,6 +59,7 @@ function requestFacts(request: FastifyRequest): Record<string, unknown> {
     method: request.method,
     url: boundText(request.url),
     route: effectiveRoute(request).url,
+    // The log makes of it what may be logged.
     remoteAddress: request.ip,
     subject: principal?.subject ?? null,
     clientId: principal?.clientId ?? null,

@@ -1,5 +1,6 @@
 import '@sallyport/security-context/require-node'
 export { loggerOptions, type LoggerOptions } from './logger-options.ts'
+export type { LoggedAddresses } from './logged-addresses.ts'
 export { databaseLog } from './database-log.ts'
 export { startTracing } from './tracing.ts'
 export type { Tracing } from './tracing-contract.ts'

@@ -15,7 +15,8 @@ import { keepBelievedAddresses, trustedProxyRule } from './trusted-proxies.ts'
 export interface InstanceFacts {
   /** Name of the process, in every line of the log. */
   readonly name: string
-  readonly settings: Pick<ProcessSettings, 'logLevel' | 'trustedProxies'>
+  readonly settings: Pick<ProcessSettings, 'logLevel' | 'trustedProxies'> &
+    Partial<Pick<ProcessSettings, 'logAddresses'>>
   /** TLS of the main listener; left out: plain HTTP, for loopback only. */
   readonly tls?: TlsMaterial | undefined
   /** Whether clients are asked for a certificate that their tokens may be bound to. Default: no. */
@@ -55,7 +56,12 @@ export function instanceOptions(facts: InstanceFacts): FastifyServerOptions {
     trustProxy: settings.trustedProxies.length === 0 ? false : trusts,
     logController: new AccessLog(),
     childLoggerFactory: requestLogFactory,
-    logger: loggerOptions({ name, level: settings.logLevel, ...(tracing && { traceIds: tracing.traceIds }) }),
+    logger: loggerOptions({
+      name,
+      level: settings.logLevel,
+      addresses: settings.logAddresses ?? 'network',
+      ...(tracing && { traceIds: tracing.traceIds })
+    }),
     // By default Fastify turns "5" into 5 and drops unknown members: decisions must be made over what was sent.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: true, allErrors: false } }
   }

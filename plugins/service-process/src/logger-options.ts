@@ -1,6 +1,7 @@
 import { clientRequestId } from '@sallyport/security-context'
 import type { FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify'
 import { standardLogDestination } from './log-destination.ts'
+import { loggedAddress, type LoggedAddresses } from './logged-addresses.ts'
 import { boundText } from './redact-text.ts'
 import { redactLine } from './redact.ts'
 
@@ -13,22 +14,31 @@ export interface LoggerOptions {
   readonly name: string
   /** `fatal` `error` `warn` `info` `debug` `trace` or `silent`. */
   readonly level: string
+  /**
+   * What the lines have of the addresses of callers.
+   * @default 'network'
+   */
+  readonly addresses?: LoggedAddresses
   /** Adds fields to every line, usually `trace_id` and `span_id`: `traceIds` of {@link Tracing}. */
   readonly traceIds?: () => Readonly<Record<string, string>>
 }
 
 /**
  * Options for `Fastify({ logger })`: JSON lines with name, level and trace ids. Secrets are hidden in the finished
- * line: authorization and cookie headers, passwords, tokens in fields, messages, errors and URLs.
+ * line: authorization and cookie headers, passwords, tokens in fields, messages, errors and URLs; and so are
+ * user agents and forwarded addresses.
  */
 export function loggerOptions(options: LoggerOptions): LoggerSettings {
-  const { name, level, traceIds } = options
+  const { name, level, addresses = 'network', traceIds } = options
+  const remoteAddress = (address: unknown): string | undefined => loggedAddress(address, addresses)
   return {
     name,
     level,
     formatters: { level: label => ({ level: label }) },
     serializers: {
-      req: requestFields,
+      req: (request: FastifyRequest) => requestFields(request, remoteAddress(request.ip)),
+      // Of every line, whoever writes it.
+      remoteAddress,
       res: (reply: Pick<FastifyReply, 'statusCode'>) => ({ statusCode: reply.statusCode })
     },
     hooks: { streamWrite: redactLine },
@@ -37,12 +47,12 @@ export function loggerOptions(options: LoggerOptions): LoggerSettings {
   }
 }
 
-function requestFields(request: FastifyRequest): Readonly<Record<string, string>> {
+function requestFields(request: FastifyRequest, remoteAddress?: string): Readonly<Record<string, string>> {
   const named = clientRequestId(request)
   return {
     method: request.method,
     url: boundText(request.url),
-    remoteAddress: request.ip,
+    ...(remoteAddress !== undefined && { remoteAddress }),
     ...(named !== null && { clientRequestId: named })
   }
 }

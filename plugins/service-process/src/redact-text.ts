@@ -1,4 +1,5 @@
 import { isSecretParameter } from '@sallyport/security-context/mechanics'
+import { isPersonalParameter } from './logged-addresses.ts'
 
 /** The replacement of a secret. */
 export const HIDDEN = '[redacted]'
@@ -20,9 +21,9 @@ const JWT_START = /(?:^|[.-])eyJ/g
 const URL_CREDENTIALS = /:\/\/[^/\s"]*@/g
 
 /**
- * Hides secrets in a text: token parameters in URLs and forms, authorization values, JWTs, credentials in URLs.
- * Shortens runs without a space. Each rule is one pass that never goes back, because a stranger may have written the
- * text.
+ * Hides secrets in a text: parameters with tokens, names or addresses in URLs and forms, authorization values, JWTs,
+ * credentials in URLs. Shortens runs without a space. Each rule is one pass that never goes back, because a stranger
+ * may have written the text.
  */
 export function redactText(text: string): string {
   const redacted = hideSecrets(text)
@@ -73,7 +74,7 @@ function hideParameters(text: string): string {
   for (let at = text.indexOf('='); at !== -1; at = text.indexOf('=', at + 1)) {
     const valueStart = at + 1
     const nameStart = startOfName(text, at, done)
-    if (nameStart === at || !isSecretParameter(text.slice(nameStart, at))) continue
+    if (nameStart === at || !isHiddenParameter(text.slice(nameStart, at))) continue
     const valueEnd = endOfRun(VALUE, text, valueStart)
     if (valueEnd === valueStart) continue
     parts.push(text.slice(done, valueStart), HIDDEN)
@@ -82,6 +83,8 @@ function hideParameters(text: string): string {
   }
   return parts.join('') + text.slice(done)
 }
+
+const isHiddenParameter = (name: string): boolean => isSecretParameter(name) || isPersonalParameter(name)
 
 function startOfName(text: string, end: number, floor: number): number {
   let start = end

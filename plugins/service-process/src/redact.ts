@@ -1,4 +1,5 @@
 import { endOfRun, HIDDEN, mayNeedRedaction, redactText } from './redact-text.ts'
+import { isPersonalLogName } from './logged-addresses.ts'
 import { isSecretField, isSecretName } from '@sallyport/security-context/mechanics'
 
 /** How many levels of JSON quoted in JSON are read. */
@@ -12,8 +13,9 @@ const LAST_VISIBLE = 126
 
 /**
  * Hides secrets in one line of a JSON log: known fields at any depth, authorization values, JWTs, credentials and token
- * parameters in URLs. It works on the finished line, so that no message, error text or nested object bypasses it, and
- * reads the line once from left to right, in linear time.
+ * parameters in URLs; and user agents, forwarded addresses and names that somebody tried. It works on the finished
+ * line, so that no message, error text or nested object bypasses it, and reads the line once from left to right, in
+ * linear time.
  */
 export function redactLine(line: string): string {
   return redactQuoted(line, 0)
@@ -24,10 +26,11 @@ const MOST_KNOWN_NAMES = 1000
 const LONGEST_KNOWN_NAME = 64
 const knownNames = new Map<string, boolean>()
 
-function isNameOfSecret(content: string): boolean {
+function isNameToHide(content: string): boolean {
   const known = knownNames.get(content)
   if (known !== undefined) return known
-  const isSecret = isSecretName(unquote(content) ?? content)
+  const name = unquote(content) ?? content
+  const isSecret = isSecretName(name) || isPersonalLogName(name)
   if (knownNames.size < MOST_KNOWN_NAMES && content.length <= LONGEST_KNOWN_NAME) knownNames.set(content, isSecret)
   return isSecret
 }
@@ -55,7 +58,7 @@ function redactQuoted(text: string, depth: number): string {
         parts.push(text.slice(done, at + 1), redacted)
         done = end
       }
-    } else if (isNameOfSecret(content)) {
+    } else if (isNameToHide(content)) {
       const valueEnd = endOfValue(text, valueStart)
       if (isHidden(unquote(content) ?? content, text.slice(valueStart, valueEnd))) {
         parts.push(text.slice(done, valueStart), `"${HIDDEN}"`)
@@ -82,6 +85,7 @@ function redactContent(content: string, depth: number): string {
 /** Operators search for the `code` of an error; an authorization code is a secret of the same name. */
 function isHidden(name: string, value: string): boolean {
   if (value === '' || value === 'null' || value === 'true' || value === 'false') return false
+  if (isPersonalLogName(name)) return true
   if (/^[\d.-]+$/.test(value)) return isSecretField(name, Number(value))
   return isSecretField(name, value.startsWith('"') ? value.slice(1, -1) : value)
 }

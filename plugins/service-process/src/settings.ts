@@ -2,6 +2,7 @@ import type { DeepReadonly } from '@sallyport/configuration'
 import { isLoopback } from '@sallyport/security-context/mechanics'
 import Type, { type Static, type TObject } from 'typebox'
 import { databaseUrlMistake } from './database-url.ts'
+import { LOGGED_ADDRESSES } from './logged-addresses.ts'
 import { otlpMistakes, otlpProperties } from './otlp-settings.ts'
 import { sourceSettings } from './settings-sources.ts'
 import { trustedProxyMistakes } from './trusted-proxies.ts'
@@ -62,6 +63,12 @@ export function processSettings(ports: ProcessPorts) {
       pulled: true,
       pattern: '^(fatal|error|warn|info|debug|trace|silent)$',
       description: 'Lines below this level are left out: `fatal`, `error`, `warn`, `info`, `debug`, `trace`, `silent`.'
+    }),
+    logAddresses: Type.Enum([...LOGGED_ADDRESSES], {
+      default: 'network',
+      description:
+        'What the log has of addresses of callers: their `network` (/24 of IPv4, /48 of IPv6), `none`, or `full`: then ' +
+        'lines about a person outlive the erasure of that person in the audit trail.'
     }),
     host: Type.String({
       default: '127.0.0.1',

@@ -85,7 +85,7 @@ const NO_ROW = null as unknown as AuditRecord
 /** Nothing is written and nothing is looked at: each request has its rows already, as far as the plugin knows. */
 function leaveOutRows(app: ServiceInstance): void {
   app.addHook('onRequest', function leaveOut(request, _reply, next) {
-    request.auditState = { written: [], errorCode: null, settled: true }
+    request.auditState = { written: [], errorCode: null, settled: true, asked: null }
     request.audit = async () => {}
     request.auditWith = async (_db, _event, write) => await write(NO_ROW)
     next()

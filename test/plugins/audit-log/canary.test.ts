@@ -13,13 +13,16 @@ import auditLog, {
 } from '@sallyport/audit-log'
 import metrics from '@sallyport/metrics'
 import securityContext, { recordSecurityEvent, type AuditEvent } from '@sallyport/security-context'
-import { loggerOptions, startTracing } from '@sallyport/service-process'
+import { instanceOptions, nameTransaction, startTracing } from '@sallyport/service-process'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
 import { exportTrail } from '../../../plugins/audit-log/src/export-trail.ts'
+import { otlpLogs } from '../../../plugins/audit-log/src/push/otlp-logs.ts'
+import { syslogMessage } from '../../../plugins/audit-log/src/push/syslog-message.ts'
 import { connect } from '../../support/database.ts'
 import { auditDatabase } from './support/audited-app.ts'
+import { keptReceiver } from './support/kept-receiver.ts'
 import { securityContextOf } from './support/principal.ts'
 import { PRIVACY } from './support/privacy-keys.ts'
 import { SPILL_KEY, spillFolder } from './support/spill-folder.ts'
@@ -29,13 +32,15 @@ const PLANTED = {
   secret: 'canary-secret-4711',
   name: 'canary-name-ada',
   nameOfNobody: 'canary-typed-password',
-  address: '2001:db8:ca:na::1',
-  peer: '2001:db8:ca:na::2',
+  address: '2001:db8:ca:4711::1',
+  peer: '198.51.100.147',
   agent: 'canary-agent/7',
   email: 'canary@example.com',
   declared: 'canary-iban',
   joined: 'canary-voucher'
 }
+/** What the log has of the two addresses. */
+const NETWORK = '2001:db8:ca::/48'
 const READ_WITH_RIGHT = ['name', 'address', 'peer', 'agent', 'email', 'declared'] as const
 const TABLES = ['events', 'seals', 'prunings', 'checkpoints', 'person_keys', 'lookups', 'erasures']
 
@@ -62,25 +67,30 @@ async function plantedApp(t: Test, db: Knex, options: Partial<AuditLogOptions>):
   const lines: string[] = []
   const exporter = new InMemorySpanExporter()
   const tracing = startTracing({ serviceName: 'canary', spanProcessors: [new SimpleSpanProcessor(exporter)] })
-  const logger = {
-    ...loggerOptions({ name: 'canary', level: 'trace' }),
-    stream: { write: (line: string) => lines.push(line) }
-  }
-  const app = Fastify({ logger })
+  // As a process of the project is made: with an access log, and a proxy in front that it believes.
+  const instance = instanceOptions({
+    name: 'canary',
+    settings: { logLevel: 'trace', trustedProxies: [PLANTED.peer] },
+    tracing,
+    requestIds: 'own'
+  })
+  const logger = { ...Object(instance.logger), stream: { write: (line: string) => lines.push(line) } }
+  const app = Fastify({ ...instance, logger })
   t.after(async () => {
     await app.close()
     await tracing.close()
   })
   await app.register(tracing.plugin)
   await app.register(securityContext, { traceId: tracing.traceId })
+  await app.register(nameTransaction)
   app.addHook('onRequest', async request => {
     request.principal = request.headers['x-test-subject'] === undefined ? null : securityContextOf('user-1')
   })
   await app.register(auditLog, {
     db,
     process: 'canary',
-    addresses: () => ({ source: PLANTED.address, peer: PLANTED.peer }),
     sealer: { intervalMs: 3_600_000 },
+    route: { path: '/audit', access: 'authenticated', personalAccess: 'authenticated' },
     privacy: { ...PRIVACY, fields: { iban: 'personal', voucher: 'joinable' } },
     ...options
   })
@@ -88,6 +98,10 @@ async function plantedApp(t: Test, db: Knex, options: Partial<AuditLogOptions>):
   const audit = { action: 'thing.change' } as const
   app.post('/done', { config: { access: 'public', audit } }, async request => {
     await request.audit(db, { ...EVENT, subject: 'user-1' })
+    return {}
+  })
+  app.get('/headers', { config: { access: 'public', audit: 'none' } }, async request => {
+    request.log.info({ req: request, headers: request.headers }, 'canary')
     return {}
   })
   app.get('/read', { config: { access: 'public', audit } }, async () => ({}))
@@ -106,6 +120,7 @@ async function plantedApp(t: Test, db: Knex, options: Partial<AuditLogOptions>):
 async function callEverything(app: FastifyInstance): Promise<void> {
   const headers = {
     'user-agent': PLANTED.agent,
+    'x-forwarded-for': PLANTED.address,
     authorization: `Bearer ${PLANTED.secret}`,
     cookie: `session=${PLANTED.secret}`
   }
@@ -115,9 +130,11 @@ async function callEverything(app: FastifyInstance): Promise<void> {
     { method: 'GET', url: `/read?access_token=${PLANTED.secret}`, headers: known },
     { method: 'POST', url: '/login', headers },
     { method: 'POST', url: '/login', headers },
-    { method: 'GET', url: `/nowhere?password=${PLANTED.secret}`, headers }
+    { method: 'GET', url: `/nowhere?password=${PLANTED.secret}`, headers },
+    { method: 'GET', url: `/audit/personal?name=${PLANTED.name}&sourceAddress=${PLANTED.address}`, headers: known },
+    { method: 'GET', url: '/headers', headers: known }
   ] as const) {
-    await app.inject(call)
+    await app.inject({ ...call, remoteAddress: PLANTED.peer })
   }
   await app.auditSink.write({ ...EVENT, subject: 'user-1' }).catch(() => {})
   app.log.error({ err: new Error('nothing of it'), event: { password: PLANTED.secret } }, 'canary')
@@ -139,7 +156,9 @@ t.test('A6: what is secret or personal leaves nowhere in clear, and is gone for 
     intervalMs: 1,
     verifier: false
   } as const
-  const { app, log, traces } = await plantedApp(t, db, { checkpoints })
+  const receiver = keptReceiver()
+  const push = { receiver, intervalMs: 1 }
+  const { app, log, traces } = await plantedApp(t, db, { checkpoints, push })
   await callEverything(app)
 
   const kept = join(folder, 'spill')
@@ -161,6 +180,13 @@ t.test('A6: what is secret or personal leaves nowhere in clear, and is gone for 
   look(t, 'the export', exported.join('\n'))
   look(t, 'the metrics', (await app.inject('/metrics')).body)
   look(t, 'the log', log())
+  t.match(log(), NETWORK, 'the log has the network')
+  const sealed = (await readAudit(db, { order: 'newest', limit: 1 })).events[0]?.sequence ?? Infinity
+  while ((receiver.rows.at(-1)?.sequence ?? 0) < sealed) await new Promise(setImmediate)
+  look(t, 'what is pushed', JSON.stringify(receiver.rows))
+  look(t, 'what OTLP has', otlpLogs(receiver.rows, {}))
+  const form = { hostname: 'canary', enterpriseId: '32473', maxBytes: 8192 }
+  look(t, 'syslog', receiver.rows.map(row => syslogMessage(row, form).toString()).join('\n'))
   look(t, 'the traces', traces())
   const shown: string[] = []
   for (const command of ['search', 'verify']) {

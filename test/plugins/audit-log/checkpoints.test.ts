@@ -66,6 +66,7 @@ async function verifyPass(db: Knex, anchors: readonly CheckpointAnchor[]): Promi
     anchors,
     rowsPerStep: 4,
     monotonicClock: () => 0,
+    onAnchor: () => {},
     onPass: pass => passes.push(pass),
     onError: error => {
       throw error
@@ -247,6 +248,7 @@ t.test('the verifier costs a step at a time, and the next process goes on where 
       rowsPerStep: 4,
       placeFile,
       monotonicClock: () => 0,
+      onAnchor: () => {},
       onPass,
       onError: error => t.fail(String(error))
     })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import {
   checkpointSigner,
   checkpointVerifier,
+  pruneAudit,
   runAuditCommand,
   sealNow,
   verifierText,
@@ -12,6 +13,7 @@ import {
 import t, { type Test } from 'tap'
 import { checkpointKeys } from '../../../plugins/audit-log/src/checkpoint/checkpoint-options.ts'
 import { makeCheckpoint } from '../../../plugins/audit-log/src/checkpoint/make-checkpoint.ts'
+import { commandOperator } from '../../../plugins/audit-log/src/command/record-reading.ts'
 import { auditDatabase, buildApp, rowsOf, type AuditDatabase } from './support/audited-app.ts'
 import { spillFolder } from './support/spill-folder.ts'
 
@@ -236,7 +238,7 @@ t.test('rows that cannot be recorded as read are not shown', async t => {
 })
 
 t.test('a row and the growth of the trail are proved to somebody who has the key and no database', async t => {
-  const { appUrl, app } = await trail(t)
+  const { appUrl, app, pruner } = await trail(t)
   const folder = spillFolder(t)
   const seed = randomBytes(32)
   const keys = checkpointKeys({ origin: 'orders.example.com', keys: [seed] })
@@ -256,14 +258,14 @@ t.test('a row and the growth of the trail are proved to somebody who has the key
   t.equal((await run(appUrl, ['verify', ...signed])).code, 0)
 
   const file = join(folder, 'proof')
-  for (const args of [
-    ['--sequence', '3'],
-    ['--since', early]
+  for (const [said, ...args] of [
+    ['the proof holds: the record is under the checkpoint', '--sequence', '3'],
+    ['the proof holds: the later checkpoint continues the earlier one', '--since', early]
   ]) {
     const { code, out } = await run(appUrl, ['prove', ...signed, ...args])
     t.equal(code, 0)
     writeFileSync(file, out)
-    t.match(await run(nowhere, ['verify', '--proof', file, '--key', key]), { code: 0, out: 'the proof holds\n' })
+    t.match(await run(nowhere, ['verify', '--proof', file, '--key', key]), { code: 0, out: `${said}\n` })
     const changed = { ...JSON.parse(out), sequence: 4, earlier: JSON.parse(out).later }
     writeFileSync(file, JSON.stringify(changed))
     t.match(await run(nowhere, ['verify', '--proof', file, '--key', key]), { code: 3 })
@@ -281,5 +283,42 @@ t.test('a row and the growth of the trail are proved to somebody who has the key
   ]
   t.equal((await run(nowhere, ['verify', '--export', exported, ...other])).code, 1, 'signed by nobody known')
   t.equal((await run(appUrl, ['prove', ...signed, '--sequence', '99'])).code, 1)
+
+  const rings = { SALLYPORT_AUDIT_CHECKPOINT_KEYS: `k1:${seed.toString('base64url')}` }
+  const told = async (...flags: readonly string[]): Promise<Ran> =>
+    await run(nowhere, ['checkpoint', '--verifier-keys', ...flags], {
+      environment: { ...rings, SALLYPORT_AUDIT_CHECKPOINT_ORIGIN: 'orders.example.com' }
+    })
+  t.match(await told(), { code: 0, out: `${key}\n` }, 'and the key is told to auditors without a database')
+  t.match(JSON.parse((await told('--json')).out), { key })
+  const unnamed = await run(nowhere, ['checkpoint', '--verifier-keys'], { environment: rings })
+  t.match(unnamed, { code: 2, error: /CHECKPOINT_ORIGIN is missing/ })
+  const origin = { SALLYPORT_AUDIT_CHECKPOINT_ORIGIN: 'orders.example.com' }
+  const keyless = await run(nowhere, ['checkpoint', '--verifier-keys'], { environment: origin })
+  t.match(keyless, { code: 2, error: /CHECKPOINT_KEYS is missing/ })
+
+  t.match(await pruneAudit(pruner, { before: new Date('2999-01-01T00:00:00Z') }), { throughSequence: 8 })
+  const pruned = await run(appUrl, ['prove', ...signed, '--sequence', '3'])
+  t.match(pruned, { code: 0, error: /row 3 was pruned/ })
+  t.match(JSON.parse(pruned.out), { record: null, proves: 'place-and-hash' })
+  writeFileSync(file, pruned.out.replace('place-and-hash', 'record'))
+  const verified = await run(nowhere, ['verify', '--proof', file, '--key', key])
+  t.match(verified, { code: 0, out: /NO RECORD IS PROVED/ }, 'whatever the proof says of itself')
+  const inJson = await run(nowhere, ['verify', '--proof', file, '--key', key, '--json'])
+  t.same(JSON.parse(inJson.out), { ok: true, proves: 'place-and-hash' })
   t.equal((await run(appUrl, ['prove', ...signed])).code, 2)
+})
+
+t.test('who runs a command is known by a number where the machine has no name for it', t => {
+  t.equal(
+    commandOperator(() => ({ username: 'ada' })),
+    'ada'
+  )
+  t.match(
+    commandOperator(() => {
+      throw Object.assign(new Error('uv_os_get_passwd returned ENOENT'), { code: 'ERR_SYSTEM_ERROR' })
+    }),
+    /^uid \d+$/
+  )
+  t.end()
 })

@@ -53,6 +53,31 @@ t.test('rows under a hold are kept by pruning, verify, and go once the hold is r
   t.match(released, { action: 'audit.release', detail: { name: 'case 17' } })
 })
 
+t.test('a hold that is placed while a pruning is under way waits for its batch: no row goes after that', async t => {
+  const { app: db, pruner, superuser, left } = await tenDays(t)
+  const hold = { isPlaced: false }
+  const waitsFor = async (what: string): Promise<void> => {
+    const waiting = `select from pg_stat_activity where datname = current_database()
+      and wait_event_type = 'Lock' and query like ?`
+    while (!hold.isPlaced && (await superuser.raw<{ rows: unknown[] }>(waiting, [what])).rows.length === 0);
+  }
+  let pruning: Promise<unknown> = Promise.resolve()
+  let placed: Promise<readonly string[]> = Promise.resolve([])
+  await superuser.transaction(async trx => {
+    await trx.raw('lock table audit_prunings in exclusive mode')
+    pruning = pruneAudit(pruner, { before: DAY(6) })
+    await waitsFor('%insert into audit_prunings%')
+    placed = placeHold(db, { name: 'late', filter: { subject: 'user-1' } }, CONTEXT).then(async () => {
+      hold.isPlaced = true
+      return await left()
+    })
+    await waitsFor('%sallyport-audit-hold%')
+  })
+  const held = await placed
+  t.match(await pruning, { removed: 5 })
+  t.same(held, await left(), 'what is there when the hold is placed stays there')
+})
+
 t.test('A5: not even the pruner deletes a held row, also with tables of its own in the way', async t => {
   const { app: db, pruner, left } = await tenDays(t)
   await placeHold(db, { name: 'case 18', filter: { action: 'day.2' } }, CONTEXT)

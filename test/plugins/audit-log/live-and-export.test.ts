@@ -1,8 +1,12 @@
 // The trail of a process, followed as it grows and taken away whole, over a real listener.
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { Readable } from 'node:stream'
 import { checkpointSigner, checkpointVerifier } from '@sallyport/audit-log'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { tailTrail } from '../../../plugins/audit-log/src/command/read-commands.ts'
+import { createLiveReaders, LONGEST_HOLD_MS } from '../../../plugins/audit-log/src/live/live-readers.ts'
 import { insertRecords } from '../../../plugins/audit-log/src/store.ts'
 import { verifyExport } from '../../../plugins/audit-log/src/verify-export.ts'
 import { sampleRecord } from '../../support/sample-record.ts'
@@ -95,7 +99,35 @@ t.test('rows come as they are sealed, by their filters, and following is recorde
   const again = await follow(app, '', { 'last-event-id': '4' })
   t.equal(await again.next(), '5 two', 'who comes back misses nothing')
   again.stop()
-  t.equal((await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.follow').length, 3)
+  const follows = (await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.follow')
+  t.equal(follows.length, 3)
+  const followed = follows.map(({ detail }) => detail.asked)
+  t.match(followed, [{}, { action: 'two', after: 0 }, { after: 4 }], 'with what was asked for')
+})
+
+t.test('a tail on the command line misses no row that is sealed while it looks for the last ones', async t => {
+  const { app: db, appUrl, write } = await served(t)
+  await write('other')
+  const stopping = new AbortController()
+  const pool: { acquireConnection: () => Promise<unknown> } = db.client
+  const acquire = pool.acquireConnection.bind(pool)
+  let [hasLooked, connections] = [false, 0]
+  db.on('query-response', (_rows: unknown, { sql }: { sql: string }) => {
+    hasLooked ||= sql.includes('audit_spans')
+  })
+  pool.acquireConnection = async () => {
+    if (hasLooked && ++connections === 1) await write('looked.for')
+    if (connections > 9) stopping.abort()
+    return await acquire()
+  }
+  const shown: string[] = []
+  const out = (text: string): void => {
+    shown.push(text)
+    stopping.abort()
+  }
+  const terminal = { out, error: () => {}, signal: stopping.signal }
+  await tailTrail(db, { action: 'looked.for' }, terminal, { DATABASE_URL: appUrl })
+  t.match(shown, [/looked\.for/])
 })
 
 t.test('a stream ends with the app, and with what the database does not answer', async t => {
@@ -113,13 +145,51 @@ t.test('a stream takes no page, no misspelt filter, and not more callers than th
   const open = await Promise.all(Array.from({ length: 32 }, async () => await follow(app)))
   const answer = await fetch(`${app.url}/audit/live`, { headers: READER })
   t.match(
-    { status: answer.status, ...((await answer.json()) as object) },
+    { status: answer.status, after: answer.headers.get('retry-after'), ...((await answer.json()) as object) },
     {
       status: 503,
+      after: /^\d+$/,
       code: 'SALLYPORT_AUDIT_STREAMS_FULL'
     }
   )
   for (const { stop } of open) stop()
+})
+
+t.test('who takes nothing of what waits for him loses his place, and an end is an end for him too', async t => {
+  const clock = { nowMs: 0 }
+  const looks: (() => Promise<void>)[] = []
+  const readers = createLiveReaders({
+    most: 2,
+    monotonicClock: () => clock.nowMs,
+    schedule: run => {
+      looks.push(run)
+      return { stop: () => {} }
+    }
+  })
+  async function* texts(): AsyncGenerator<string> {
+    for (;;) yield 'a row'
+  }
+  const open = (): { readonly events: Readable; readonly leaving: AbortController } => {
+    const leaving = new AbortController()
+    return { events: readers.open(texts(), leaving), leaving }
+  }
+  const [idle, busy] = [open(), open()]
+  t.throws(readers.requirePlace, { code: 'SALLYPORT_AUDIT_STREAMS_FULL', retryAfterSeconds: Number })
+  for (const { events } of [idle, busy]) await once(events, 'readable')
+  clock.nowMs = LONGEST_HOLD_MS - 1
+  await looks[0]?.()
+  t.equal(idle.events.destroyed, false)
+  while (busy.events.read() !== null);
+  await once(busy.events, 'readable')
+  clock.nowMs = LONGEST_HOLD_MS
+  await looks[0]?.()
+  t.match([idle.events.destroyed, busy.events.destroyed], [true, false])
+  await once(idle.events, 'close')
+  t.ok(idle.leaving.signal.aborted, 'nothing is read for him any more')
+  readers.requirePlace()
+  busy.leaving.abort()
+  t.ok(busy.events.destroyed, 'an access that is over')
+  readers.stop()
 })
 
 async function* linesOfText(text: string): AsyncGenerator<string> {
@@ -166,7 +236,13 @@ t.test('an export is whole, signed, and goes on where it was cut off', async t =
     rows: 2,
     after: { sequence: 2 }
   })
-  t.equal((await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.export').length, 2)
+  const exports = (await rowsOf(app.superuser)).filter(({ action }) => action === 'audit.export')
+  t.match(
+    exports.map(({ detail }) => detail.asked),
+    [{ after: 0 }, { after: 2 }],
+    'with where it began'
+  )
+  t.equal(exports.length, 2)
 
   const others = [checkpointVerifier(checkpointSigner(ORIGIN, randomBytes(32)))]
   t.match(await verifyExport(linesOfText(text), { verifiers: others }), { problem: 'not-signed' })

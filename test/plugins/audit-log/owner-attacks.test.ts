@@ -1,79 +1,14 @@
 // What the owner of the database can do beside changing values: to types, constraints, places and the past.
-import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileAnchor, pruneAudit, sealNow, verifyChain, type CheckpointAnchor } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
-import t, { type Test } from 'tap'
-import { checkpointKeys } from '../../../plugins/audit-log/src/checkpoint/checkpoint-options.ts'
-import { makeCheckpoint } from '../../../plugins/audit-log/src/checkpoint/make-checkpoint.ts'
-import {
-  createTrailVerifier,
-  type TrailVerifier,
-  type VerifiedPass
-} from '../../../plugins/audit-log/src/checkpoint/trail-verifier.ts'
+import t from 'tap'
 import { PRUNE_ACTION, pruneDetail, pruningRecord, rangeDigest } from '../../../plugins/audit-log/src/pruning-mark.ts'
 import { CURRENT_VERSION } from '../../../plugins/audit-log/src/record.ts'
 import { insertRecords } from '../../../plugins/audit-log/src/store.ts'
-import { auditDatabase, buildApp } from './support/audited-app.ts'
+import { OWNED_ROWS, ownedTrail, passProblem } from './support/owned-trail.ts'
 import { spillFolder } from './support/spill-folder.ts'
-
-const KEYS = checkpointKeys({ origin: 'orders.example.com/audit', keys: [randomBytes(32)] })
-const ROWS = 8
-
-interface OwnedTrail {
-  /** Of a superuser, who can do everything that an owner can. */
-  readonly db: Knex
-  readonly pruner: Knex
-  readonly write: (count: number) => Promise<void>
-  readonly checkpoint: (...anchors: CheckpointAnchor[]) => Promise<void>
-  readonly verifier: (...anchors: CheckpointAnchor[]) => Verifying
-}
-
-interface Verifying {
-  readonly step: TrailVerifier['step']
-  readonly passes: VerifiedPass[]
-}
-
-async function ownedTrail(t: Test, placeFile?: string): Promise<OwnedTrail> {
-  const { app, superuser: db, pruner } = await auditDatabase(t)
-  const audited = await buildApp(t, { db: app }, () => {})
-  const write = async (count: number): Promise<void> => {
-    for (let n = 0; n < count; n++) {
-      await audited.auditSink.write({ action: 'step', outcome: 'success', subject: 'user-1', detail: { n } })
-    }
-    await sealNow(app)
-  }
-  await write(ROWS)
-  return {
-    db,
-    pruner,
-    write,
-    checkpoint: async (...anchors) => {
-      await makeCheckpoint({ db: app, keys: KEYS, anchors, timeoutMs: 60_000, onAnchorError: () => {} })
-    },
-    verifier: (...anchors) => {
-      const passes: VerifiedPass[] = []
-      const { step } = createTrailVerifier({
-        db,
-        keys: KEYS,
-        anchors,
-        rowsPerStep: 5,
-        ...(placeFile !== undefined && { placeFile }),
-        monotonicClock: () => 0,
-        onPass: pass => passes.push(pass),
-        onError: () => {}
-      })
-      return { step, passes }
-    }
-  }
-}
-
-/** What the verifier says at the end of a pass; `undefined` where it comes to none. */
-async function problemOf({ step, passes }: Verifying): Promise<VerifiedPass['problem'] | undefined> {
-  for (let steps = 0; steps < 5 && passes.length === 0; steps++) await step()
-  return passes[0]?.problem
-}
 
 const idAt = '(select event_id from audit_seals where sequence = 4)'
 /** Each with what undoes it. */
@@ -110,14 +45,14 @@ const CHANGES: Readonly<Record<string, readonly [attack: string, undo: string]>>
 
 t.test('changes that stop a program which reads them are found like any other', async t => {
   const { db, verifier } = await ownedTrail(t)
-  t.equal(await problemOf(verifier()), null)
+  t.equal(await passProblem(verifier()), null)
   for (const [name, [attack, undo]] of Object.entries(CHANGES)) {
     await db.raw(attack)
-    t.type(await problemOf(verifier()), 'string', `the verifier: ${name}`)
+    t.type(await passProblem(verifier()), 'string', `the verifier: ${name}`)
     const report = await verifyChain(db).catch(() => ({ ok: false }))
     t.equal(report.ok, false, `the command: ${name}`)
     await db.raw(undo)
-    t.equal(await problemOf(verifier()), null, 'and is right again')
+    t.equal(await passProblem(verifier()), null, 'and is right again')
   }
 })
 
@@ -126,12 +61,12 @@ t.test('a row in a place that was pruned is found, whatever hash it has', async 
   const { event_id: id } = await db('audit_seals').where({ sequence: 4 }).first()
   await pruneAudit(pruner, { before: new Date(Date.now() + 60_000) })
   await write(1)
-  t.equal(await problemOf(verifier()), null)
+  t.equal(await passProblem(verifier()), null)
   await db.raw('alter table audit_events alter content_hash drop not null')
   const planted = { ...pruningRecord(CURRENT_VERSION, 'orders', 'planted', null), id }
   await insertRecords(db, [planted], 60_000)
   await db('audit_events').where({ id }).update({ content_hash: null })
-  t.equal(await problemOf(verifier()), 'pruning-mark-wrong')
+  t.equal(await passProblem(verifier()), 'pruning-mark-wrong')
   t.match(await verifyChain(db), { ok: false, problem: 'pruning-mark-wrong', firstBadSequence: 4 })
 })
 
@@ -154,14 +89,14 @@ for (const [name, transaction] of [
       digest: Buffer.from(range.digest, 'hex'),
       event_id: record.id
     })
-    t.type(await problemOf(verifier()), 'string')
+    t.type(await passProblem(verifier()), 'string')
     t.equal((await verifyChain(db)).ok, false)
     await db('audit_events')
       .where({ id: record.id })
       .update({ transaction_id: db.raw('pg_current_xact_id()') })
     t.equal((await verifyChain(db)).ok, true, 'one that is about to be sealed is')
     await sealNow(db)
-    t.equal(await problemOf(verifier()), null)
+    t.equal(await passProblem(verifier()), null)
   })
 }
 
@@ -183,7 +118,7 @@ t.test('a tail that is cut off while a pass is under way ends that pass, also wi
 
 t.test('a place in a file that the trail does not have is the beginning, and no pass', async t => {
   const placeFile = join(spillFolder(t), 'place')
-  const { db, verifier } = await ownedTrail(t, placeFile)
+  const { db, verifier } = await ownedTrail(t, { placeFile })
   await verifier().step()
   await cutTail(db, 3)
   const { step, passes } = verifier()
@@ -198,9 +133,9 @@ t.test('a checkpoint that is stored and that the trail does not reach is found, 
   const { db, checkpoint, verifier } = await ownedTrail(t)
   await checkpoint()
   await cutTail(db, 6)
-  t.equal(await problemOf(verifier()), 'behind-anchor')
+  t.equal(await passProblem(verifier()), 'behind-anchor')
   await db('audit_checkpoints').update({ size: 4711 })
-  t.equal(await problemOf(verifier()), 'checkpoint-changed', 'and one that nobody signed')
+  t.equal(await passProblem(verifier()), 'checkpoint-changed', 'and one that nobody signed')
 })
 
 t.test('an older checkpoint that is added to an anchor again does not hide a tail that is cut off', async t => {
@@ -211,10 +146,100 @@ t.test('an older checkpoint that is added to an anchor again does not hide a tai
   await write(2)
   await checkpoint(anchor)
   const verifying = verifier(anchor)
-  t.equal(await problemOf(verifying), null)
+  t.equal(await passProblem(verifying), null)
   await anchor.add(older)
-  await cutTail(db, ROWS)
-  await db('audit_checkpoints').where('size', '>', ROWS).delete()
+  await cutTail(db, OWNED_ROWS)
+  await db('audit_checkpoints').where('size', '>', OWNED_ROWS).delete()
   verifying.passes.splice(0)
-  t.equal(await problemOf(verifying), 'anchor-changed')
+  t.equal(await passProblem(verifying), 'anchor-changed')
+})
+
+t.test('a row that no run of the sealer will find is found, by its id', async t => {
+  const forged = { 'before what is sealed': "'3'::xid8", 'after all that will ever be': "'9000000000000000000'::xid8" }
+  for (const [name, transaction] of Object.entries(forged)) {
+    const { db, app, write, verifier } = await ownedTrail(t)
+    const record = pruningRecord(CURRENT_VERSION, 'orders', 'planted', null)
+    await insertRecords(db, [record], 60_000)
+    t.equal((await verifyChain(db)).ok, true, 'a row that is about to be sealed is none')
+    await db.raw(`update audit_events set transaction_id = ${transaction} where id = ?`, [record.id])
+    await write(2)
+    await sealNow(app)
+    const verifying = verifier()
+    t.equal(await passProblem(verifying), 'row-never-sealed', `the verifier: ${name}`)
+    t.match(verifying.passes, [{ row: record.id }])
+    t.match(await verifyChain(db), { ok: false, problem: 'row-never-sealed' }, `the command: ${name}`)
+    await db('audit_events')
+      .where({ id: record.id })
+      .update({ transaction_id: db.raw('pg_current_xact_id()') })
+    await sealNow(app)
+    t.equal(await passProblem(verifier()), null, 'an operator who has looked at it can have it sealed')
+  }
+})
+
+t.test('a row of a transaction that is open for long is none of them, whatever is sealed meanwhile', async t => {
+  const { db, app, write, verifier } = await ownedTrail(t)
+  const long = await db.transaction()
+  await insertRecords(long, [pruningRecord(CURRENT_VERSION, 'orders', 'long', null)], 60_000)
+  const verifying = verifier()
+  for (let n = 0; n < 3; n++) {
+    await write(2)
+    verifying.passes.splice(0)
+    t.equal(await passProblem(verifying), null)
+  }
+  await long.commit()
+  verifying.passes.splice(0)
+  t.equal(await passProblem(verifying), null, 'nor between its commit and its seal')
+  t.match(await verifyChain(db), { ok: true, unsealedRows: 1 })
+  await sealNow(app)
+  t.equal(await passProblem(verifier()), null)
+})
+
+t.test('a watermark that is set back hides no row from the verifier that saw it', async t => {
+  const { db, verifier } = await ownedTrail(t)
+  const verifying = verifier()
+  t.equal(await passProblem(verifying), null)
+  const record = pruningRecord(CURRENT_VERSION, 'orders', 'planted', null)
+  await insertRecords(db, [record], 60_000)
+  await db.raw("update audit_events set transaction_id = '3' where id = ?", [record.id])
+  await db('audit_seals').update({ watermark: '2' })
+  verifying.passes.splice(0)
+  t.equal(await passProblem(verifying), 'row-never-sealed')
+})
+
+t.test('an anchor that is away stops no verification, and is named once', async t => {
+  let now = 0
+  const { db, write, checkpoint, verifier } = await ownedTrail(t, { clock: () => now })
+  const folder = spillFolder(t)
+  const [near, file] = [fileAnchor(join(folder, 'near')), fileAnchor(join(folder, 'far'))]
+  await checkpoint(near, file)
+  let [isAway, asked] = [true, 0]
+  const far: CheckpointAnchor = {
+    ...file,
+    name: 'far',
+    latest: async () => {
+      asked++
+      if (isAway) throw new Error('no route')
+      return await file.latest()
+    }
+  }
+  const verifying = verifier(far, near)
+  for (const problem of [null, null]) {
+    verifying.passes.splice(0)
+    t.equal(await passProblem(verifying), problem, 'a pass is right')
+  }
+  t.same(verifying.state().anchorsAway, ['far'])
+  t.same([verifying.anchors, asked], [['far is away'], 1], 'and not asked at each step')
+  await write(2)
+  await cutTail(db, OWNED_ROWS - 1)
+  await db('audit_checkpoints').delete()
+  verifying.passes.splice(0)
+  t.equal(await passProblem(verifying), 'behind-anchor', 'what the other anchor has still counts')
+  isAway = false
+  now += 60_000
+  await verifying.step()
+  t.same([verifying.anchors, verifying.state().anchorsAway], [['far is away', 'far answers'], []])
+  isAway = true
+  const alone = verifier(far)
+  now += 60_000
+  t.equal(await passProblem(alone), null, 'an anchor that never answered says nothing')
 })

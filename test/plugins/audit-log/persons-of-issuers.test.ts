@@ -192,7 +192,7 @@ t.test('a hold over a person of one issuer keeps neither rows nor keys of the ot
     await t.rejects(erasePerson(pruner, { ...ERASING, issuer, file }), /under a legal hold: matter/)
     await sealNow(db)
     const { removed } = await pruneAudit(pruner, { before: new Date('2999-01-01T00:00:00Z') })
-    t.equal(removed, 3 - kept.length + 1, 'the others, and the row of the hold')
+    t.equal(removed, 3 - kept.length, 'the others, and not the row of the hold')
     t.same(await phones(trail), kept)
     t.match(await erasePerson(pruner, { ...ERASING, issuer: other, file }), { keys: 1 }, 'the other is erased')
     t.same(await phones(trail), kept)

@@ -3,6 +3,7 @@ import { endPush, pruneAudit, runAuditCommand, sealNow, type AuditLogOptions } f
 import type { FastifyInstance } from 'fastify'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
+import { PLACES_OF_A_READING } from '../../../plugins/audit-log/src/push/push-pending.ts'
 import { measured } from '../support/measured.ts'
 import { auditDatabase, buildApp, emptyTrail, rowsOf } from './support/audited-app.ts'
 import { keptReceiver, type KeptReceiver } from './support/kept-receiver.ts'
@@ -209,6 +210,41 @@ t.test('a row that the receiver refuses holds up none after it, and its place is
   )
   t.equal(await measured(app, 'sallyport_audit_push_refused_rows_total'), 1)
   t.equal(await throughOf(db), '5')
+})
+
+t.test('a receiver that takes its time to refuse batches does not lose the process its place', async t => {
+  const { app: db } = await trail()
+  const { app, push, receiver } = await pushingApp(t, db)
+  await writeRows(app, db, ['poison', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'])
+  const secondsLeft: number[] = []
+  receiver.instead = async rows => {
+    const left = db.raw('extract(epoch from held_until - now())::integer as left')
+    secondsLeft.push((await db('audit_pushes').first<{ left: number }>(left)).left)
+    // As if it had taken so long.
+    await db('audit_pushes').update({ held_until: db.raw("held_until - interval '10 seconds'") })
+    return rows.some(({ action }) => action === 'poison') ? { kind: 'refused', reason: 'it answered 413' } : null
+  }
+  await push()
+  t.same(actionsOf(receiver), ['audit.row-refused', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'])
+  t.ok(secondsLeft.length > 6 && secondsLeft.every(left => left > 15), secondsLeft.join())
+})
+
+t.test('a first push of a trail that was pruned for years moves on in readings that end in time', async t => {
+  const { app: db, superuser } = await trail()
+  await superuser.raw(
+    `insert into audit_seals (sequence, event_id, content_hash, chain_hash)
+      select n, gen_random_uuid(), sha256(''), sha256('') from generate_series(1, ?::integer) n`,
+    [PLACES_OF_A_READING + 1]
+  )
+  const { app, push, receiver } = await pushingApp(t, db)
+  const places: number[] = []
+  db.on('query', ({ sql, bindings }: { sql: string; bindings: unknown[] }) => {
+    if (sql.includes('set through_sequence')) places.push(Number(bindings[0]))
+  })
+  await writeRows(app, db, ['a'])
+  await push()
+  t.same(places, [PLACES_OF_A_READING, PLACES_OF_A_READING + 2])
+  t.same(actionsOf(receiver), ['a'])
 })
 
 t.test('a receiver that refuses everything is tried again: nothing is left out', async t => {

@@ -95,9 +95,28 @@ t.test('the audit route', async t => {
     }
   })
 
-  await t.test('records that it was read', async t => {
+  await t.test('records that it was read, and what was asked for', async t => {
+    const nameTried = `hmac-sha256:k:${'0'.repeat(64)}`
+    await get(`?subject=user-3&from=2026-11-23T10:00:00Z&after=7&nameTried=${nameTried}`)
     t.match((await get('?action=audit.read&order=newest&limit=1')).body, {
-      events: [{ action: 'audit.read', outcome: 'success', subject: 'admin-1' }]
+      events: [
+        {
+          action: 'audit.read',
+          outcome: 'success',
+          subject: 'admin-1',
+          detail: {
+            status: 200,
+            asked: {
+              order: 'newest',
+              limit: 100,
+              after: 7,
+              subject: 'user-3',
+              from: '2026-11-23T10:00:00.000Z',
+              nameHash: nameTried
+            }
+          }
+        }
+      ]
     })
   })
 

@@ -9,6 +9,7 @@ import {
 } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
 import t, { type Test } from 'tap'
+import { explainPage } from '../../support/explain-pages.ts'
 import { auditDatabase, buildApp, ROLES, type AuditDatabase } from './support/audited-app.ts'
 
 const ROWS = 6000
@@ -117,6 +118,17 @@ t.test('pages of a long trail', async t => {
       )
     }
   })
+
+  await t.test(
+    'a short page of the rows that some have reads these once, not once for each row of the trail',
+    async t => {
+      for (const order of ['oldest', 'newest'] as const) {
+        const plan = await explainPage(db, { order, limit: 1, subject: 'user-3', clientId: 'client-1' }, 60_000)
+        const readings = plan.filter(line => line.includes('CTE Scan'))
+        t.ok(readings.length > 0 && readings.every(line => line.includes('loops=1)')), readings.join())
+      }
+    }
+  )
 
   await t.test('a page while no span is known yet has the same rows', async t => {
     const query = { order: 'newest', limit: 50, from: timeAt(2000), until: timeAt(2060) } as const

@@ -94,7 +94,7 @@ t.test('a signed text that is no checkpoint of this origin is none', async t => 
     'a root that is too short': `${ORIGIN}\n42\n${root.slice(4)}\n`,
     'a root with another spelling': `${ORIGIN}\n42\n${root.replace('=', '')}\n`,
     'no root': `${ORIGIN}\n42\n`,
-    'the place of a verification': `sallyport audit verified 1\n42\n${root}\n`
+    'the place of a verification': `sallyport audit verified 2\n42\n${root}\n17 17\n`
   }
   for (const [what, text] of Object.entries(texts)) {
     t.equal(openCheckpoint(signNote(text, [signer]), [verifier]), null, what)

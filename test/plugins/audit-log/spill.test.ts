@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import {
   copyFileSync,
   cpSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -167,6 +168,64 @@ t.test('a file that is removed between two processes is a gap with the exact cou
     'it is counted once, and kept until it is written'
   )
   await third.spill.close()
+})
+
+t.test('an older file in its place, with as many rows, is none: what was kept is counted as lost', async t => {
+  const first = await opened(t)
+  await keepAll(first.spill)
+  const older = readFileSync(first.rows)
+  await takeAll(first.spill)
+  await keepAll(first.spill, ['six', 'seven', 'eight', 'nine', 'ten'])
+  await first.spill.close()
+  writeFileSync(first.rows, older)
+  const again = await opened(t, first.folder)
+  t.same(again.damages, [5])
+  t.same(gapsOf(again.spill), [{ cause: 'spill-damaged', count: 5 }])
+  t.same(await takeAll(again.spill), NAMES, 'what was kept once is offered to the trail, which has it')
+  await again.spill.close()
+  const third = await opened(t, first.folder)
+  t.same(third.damages, [], 'and it is not counted again')
+  await third.spill.close()
+})
+
+t.test('an older file where nothing is kept any more is said to be there', async t => {
+  const first = await opened(t)
+  await keepAll(first.spill)
+  const older = readFileSync(first.rows)
+  await takeAll(first.spill)
+  await first.spill.close()
+  writeFileSync(first.rows, older)
+  const again = await opened(t, first.folder)
+  t.same(gapsOf(again.spill), [{ cause: 'tally-damaged', count: 0 }])
+  await again.spill.close()
+})
+
+t.test('a process that ends while one file takes the place of another loses nothing and counts nothing', async t => {
+  const first = await opened(t)
+  await keepAll(first.spill)
+  await first.spill.close()
+  // The next one gets as far as its tally.
+  mkdirSync(`${first.rows}.new`)
+  await t.rejects(opened(t, first.folder), { code: 'EISDIR' })
+  rmSync(`${first.rows}.new`, { recursive: true })
+  const again = await opened(t, first.folder)
+  const full = readFileSync(first.rows)
+  t.same(await takeAll(again.spill), NAMES)
+  await again.spill.close()
+  t.same(again.damages, [])
+  // Without its last slot the tally is as it was before the file was emptied.
+  const gaps = []
+  for (const slot of [0, 1]) {
+    const folder = leftBehind(t, first.folder)
+    const tally = readFileSync(join(folder, 'rows.tally'))
+    tally.fill(0, slot * (tally.length / 2), (slot + 1) * (tally.length / 2))
+    writeFileSync(join(folder, 'rows.tally'), tally)
+    writeFileSync(join(folder, 'rows.spill'), full)
+    const third = await opened(t, folder)
+    gaps.push(gapsOf(third.spill).length)
+    await third.spill.close()
+  }
+  t.same(gaps.sort(), [0, 1])
 })
 
 t.test('a changed byte loses its own row and no other, whenever it is changed', async t => {

@@ -1,5 +1,11 @@
 import securityContext, { problemDetails, recordSecurityEvent } from '@sallyport/security-context'
-import { instanceOptions, nameTransaction, startTracing, type Tracing } from '@sallyport/service-process'
+import {
+  instanceOptions,
+  nameTransaction,
+  startTracing,
+  type LoggedAddresses,
+  type Tracing
+} from '@sallyport/service-process'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 
@@ -7,12 +13,12 @@ type Line = Record<string, unknown>
 
 async function loggedApp(
   t: Test,
-  { level = 'info', tracing }: { level?: string; tracing?: Tracing } = {}
+  { level = 'info', tracing, logAddresses }: { level?: string; tracing?: Tracing; logAddresses?: LoggedAddresses } = {}
 ): Promise<{ app: FastifyInstance; lines: Line[] }> {
   const lines: Line[] = []
   const options = instanceOptions({
     name: 'test',
-    settings: { logLevel: level, trustedProxies: [] },
+    settings: { logLevel: level, trustedProxies: ['192.0.2.1'], ...(logAddresses && { logAddresses }) },
     tracing,
     requestIds: 'own'
   })
@@ -55,7 +61,7 @@ t.test('a request is one line, with who, where, how it ended, how long it took a
     method: 'GET',
     url: '/orders/1?code=[redacted]&view=all',
     route: '/orders/:orderId',
-    remoteAddress: '127.0.0.1',
+    remoteAddress: '127.0.0.0/24',
     subject: null,
     clientId: null,
     clientRequestId: 'of?the?caller',
@@ -140,4 +146,50 @@ t.test('the line says which stage refused a request and why; what went on all th
       { decision: 'allowed', status: 404 }
     ]
   )
+})
+
+t.test('no line tells who calls by an address: it has the network, nothing or all, as the process is set', async t => {
+  for (const [logAddresses, four, six] of [
+    [undefined, '198.51.100.0/24', '2001:db8:1::/48'],
+    ['network', '198.51.100.0/24', '2001:db8:1::/48'],
+    ['none', undefined, undefined],
+    ['full', '198.51.100.77', '2001:db8:1:2::3']
+  ] as const) {
+    const { app, lines } = await loggedApp(t, logAddresses === undefined ? {} : { logAddresses })
+    app.get('/tells', async request => {
+      request.log.warn({ req: request }, 'as Fastify logs a request')
+      request.log.child({ part: 'two' }).warn({ remoteAddress: request.ip }, 'a line of a plugin')
+      return {}
+    })
+    for (const [address, logged] of [
+      ['198.51.100.77', four],
+      ['2001:db8:1:2::3', six]
+    ] as const) {
+      lines.length = 0
+      await app.inject({ url: '/tells', headers: { 'x-forwarded-for': address }, remoteAddress: '192.0.2.1' })
+      const told = lines.map(({ req, remoteAddress }) =>
+        req === undefined ? remoteAddress : Object(req).remoteAddress
+      )
+      t.strictSame(told, [logged, logged, logged], `${logAddresses}: ${address}`)
+    }
+  }
+})
+
+t.test('what a browser is, what proxies forward and whom somebody looks for is in no line', async t => {
+  const { app, lines } = await loggedApp(t, { logAddresses: 'full' })
+  app.get('/audit/personal', async request => {
+    request.log.info({ headers: request.headers }, 'all headers')
+    return {}
+  })
+  const asked = ['name=ada-canary', 'sourceAddress=203.0.113.9', 'n%61me=ada-canary', 'source_address=203.0.113.9']
+  for (const query of asked) {
+    await app.inject({
+      url: `/audit/personal?${query}&limit=5`,
+      headers: { 'user-agent': 'canary-agent', 'x-real-ip': '203.0.113.9', forwarded: 'for=203.0.113.9' }
+    })
+  }
+  const text = JSON.stringify(lines)
+  t.equal(lines.length, 2 * asked.length)
+  t.match(text, /limit=5/)
+  t.notMatch(text, /canary|203\.0\.113\.9/)
 })

@@ -31,7 +31,7 @@ t.test('a line is JSON with name, level, trace ids and the request', async t => 
     name: 'order-service',
     trace_id: 't',
     span_id: 's',
-    req: { method: 'GET', url: '/orders?status=open', remoteAddress: '127.0.0.1' }
+    req: { method: 'GET', url: '/orders?status=open', remoteAddress: '127.0.0.0/24' }
   })
 })
 

@@ -22,9 +22,19 @@ export interface EventProof {
   readonly sequence: number
   /** `null` when it was pruned: a copy of it is compared with the hash. */
   readonly record: AuditRecord | null
+  /** What the proof is of, for whoever reads it; whoever verifies it looks at the record. */
+  readonly proves: ProvedOfEvent
   /** Hexadecimal, like the hashes of the proof. */
   readonly contentHash: string
   readonly proof: readonly string[]
+}
+
+/** A record as it was written; or, where it was pruned, only that something with this hash has this place. */
+export type ProvedOfEvent = 'record' | 'place-and-hash'
+
+/** What a proof of this record is of. */
+export function provedOfEvent(record: AuditRecord | null): ProvedOfEvent {
+  return record === null ? 'place-and-hash' : 'record'
 }
 
 /** That a later trail begins with an earlier one. */
@@ -74,7 +84,8 @@ export async function proveEvent(
   const proof = await inclusionProof(sequence - 1, size, (start, end) => sealsRoot(db, start, end))
   const record = rows[0] ?? null
   const shown = { contentHash: contentHash.toString('hex'), proof: proof.map(hash => hash.toString('hex')) }
-  const proved: EventProof = { form: EVENT_PROOF_FORM, checkpoint: note, sequence, record, ...shown }
+  const said = { sequence, record, proves: provedOfEvent(record) }
+  const proved: EventProof = { form: EVENT_PROOF_FORM, checkpoint: note, ...said, ...shown }
   if (!isProofRight(proved, verifiers)) throw new Error('the trail contradicts the checkpoint: nothing can be proved')
   return proved
 }

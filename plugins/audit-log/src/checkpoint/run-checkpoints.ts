@@ -53,6 +53,11 @@ export function createCheckpointTask(options: ReadAuditLogOptions, log: FastifyB
         else log.info(pass, 'the audit trail verifies')
         isVerified = pass.problem === null
       },
+      onAnchor: ({ name }, error) => {
+        const said = 'an anchor does not answer: the audit trail is verified without what it has'
+        if (error === null) log.info({ anchor: name }, 'an anchor of the audit trail answers again')
+        else log.error({ err: error, anchor: name }, said)
+      },
       onError: error => {
         log.error({ err: error }, 'a step of the verification of the audit trail failed')
       }

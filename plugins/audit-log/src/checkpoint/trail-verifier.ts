@@ -1,26 +1,21 @@
-import { errorCode, type MonotonicClock } from '@sallyport/security-context/mechanics'
+import { errorCode } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
-import { GENESIS, type Rows } from '../seal-pending.ts'
+import { GENESIS } from '../seal-pending.ts'
 import { verifyPage, type ChainProblem, type ChainProgress } from '../verify-chain.ts'
-import { readPrunings } from '../verify-prunings.ts'
-import { mayFollow } from './anchor-history.ts'
-import type { CheckpointAnchor } from './anchors.ts'
-import { openCheckpoint, type Checkpoint } from './checkpoint.ts'
+import { readPrunings, type Prunings } from '../verify-prunings.ts'
+import { statementProblem } from '../verify-statements.ts'
+import { UNSEALED_START, walkUnsealed, type UnsealedPlace } from '../verify-unsealed.ts'
 import { addLeaf, EMPTY_FRONTIER, frontierRoot, type Frontier } from './merkle-tree.ts'
-import type { CheckpointKeys } from './make-checkpoint.ts'
+import { createSignedSources, type SignedSourcesOptions, type SignedTrees } from './signed-trees.ts'
 import type { TreeProblem } from './tree-problem.ts'
 import { readVerified, writeVerified } from './verified-place.ts'
 
 /** Collaborators and settings of {@link createTrailVerifier}. */
-export interface TrailVerifierOptions {
-  readonly db: Knex
-  readonly keys: CheckpointKeys
-  readonly anchors: readonly CheckpointAnchor[]
+export interface TrailVerifierOptions extends SignedSourcesOptions {
   /** Rows of one step: with the interval of the steps, how much the verifier may cost. */
   readonly rowsPerStep: number
   /** File that remembers how far a pass is, so that the next process goes on there; left out: it begins anew. */
   readonly placeFile?: string | undefined
-  readonly monotonicClock: MonotonicClock
   /** Called when a pass ends, at the end of the trail or at a problem. */
   readonly onPass: (pass: VerifiedPass) => void
   readonly onError: (error: unknown) => void
@@ -31,6 +26,8 @@ export interface VerifiedPass {
   readonly problem: ChainProblem | TreeProblem | null
   /** The last sequence that is right. */
   readonly sequence: number
+  /** Id of the row that is wrong, where it has no sequence. */
+  readonly row?: string
 }
 
 /** What is known of the trail by now. */
@@ -43,6 +40,8 @@ export interface VerifierState {
   readonly problem: VerifiedPass['problem']
   /** How long ago a pass was right, in ms; since the start when none was. */
   readonly rightForMs: number
+  /** Names of the anchors that do not answer: the trail is not compared with what they have. */
+  readonly anchorsAway: readonly string[]
 }
 
 /** Verifies the trail again and again, step by step. */
@@ -56,17 +55,18 @@ interface Pass {
   sequence: number
   previous: Buffer
   frontier: Frontier
+  unsealed: UnsealedPlace
 }
 
 /**
  * Makes the verifier. A pass goes from the first seal to the last, some rows a step, each in a snapshot of its own:
- * chain, rows, prunings, and the root of every checkpoint that is stored or anchored, in the order of their sizes.
+ * chain, rows, prunings, rows that no run of the sealer finds, and the root of every checkpoint that is stored or
+ * anchored, in the order of their sizes. At its end holds and erasures are compared with the rows that say them.
  */
 export function createTrailVerifier(options: TrailVerifierOptions): TrailVerifier {
-  const { db, keys, anchors, rowsPerStep, placeFile, monotonicClock, onPass, onError } = options
+  const { db, keys, rowsPerStep, placeFile, monotonicClock, onPass, onError } = options
   let pass: Pass | null = null
-  /** The last checkpoint of each anchor. */
-  const seen = new Map<CheckpointAnchor, Checkpoint>()
+  const sources = createSignedSources(options)
   let [passes, problem]: [number, VerifiedPass['problem']] = [0, null]
   let rightAt = monotonicClock()
 
@@ -74,15 +74,15 @@ export function createTrailVerifier(options: TrailVerifierOptions): TrailVerifie
     const left = pass === null && placeFile !== undefined ? readVerified(placeFile, keys.verifiers) : null
     pass ??= left ?? newPass()
     const current = pass
-    const signed = await signedTrees({ db, anchors, keys, seen }, current.frontier.size)
+    const signed = await sources.read(current.frontier.size)
     if (signed === null) return endPass(current, 'anchor-changed')
-    const { problem: found, isEnd } = await verifyStep(db, current, signed, rowsPerStep)
+    const { problem: found, isEnd, row } = await verifyStep(db, current, signed, rowsPerStep)
     if (found === 'head-missing' && left !== null) {
       // The place of another trail, or of one that was restored since: all of it is verified anew.
       pass = newPass()
       return
     }
-    if (found !== null) return endPass(current, found)
+    if (found !== null) return endPass(current, found, row)
     if (!isEnd) {
       if (placeFile !== undefined) writeVerified(placeFile, current, keys.signers)
       return
@@ -99,71 +99,33 @@ export function createTrailVerifier(options: TrailVerifierOptions): TrailVerifie
     })
   }
 
-  function endPass({ sequence }: Pass, found: VerifiedPass['problem']): void {
+  function endPass({ sequence, unsealed }: Pass, found: VerifiedPass['problem'], row: string | null = null): void {
     problem = found
-    pass = newPass()
+    pass = newPass(unsealed.watermark)
     if (placeFile !== undefined) writeVerified(placeFile, pass, keys.signers)
     if (found === null) {
       passes++
       rightAt = monotonicClock()
     }
-    onPass({ problem: found, sequence })
+    onPass({ problem: found, sequence, ...(row !== null && { row }) })
   }
 
   return {
     step: async () => {
       await stepOrProblem().catch(onError)
     },
-    state: () => ({ sequence: pass?.sequence ?? 0, passes, problem, rightForMs: monotonicClock() - rightAt })
+    state: () => ({
+      sequence: pass?.sequence ?? 0,
+      passes,
+      problem,
+      rightForMs: monotonicClock() - rightAt,
+      anchorsAway: sources.away()
+    })
   }
 }
 
-function newPass(): Pass {
-  return { sequence: 0, previous: GENESIS, frontier: EMPTY_FRONTIER }
-}
-
-interface SignedTrees {
-  readonly anchored: readonly Checkpoint[]
-  /** Roots by size, of anchors and of the database; two for one size are both compared. */
-  readonly bySize: ReadonlyMap<number, readonly Buffer[]>
-}
-
-interface SignedSources extends Pick<TrailVerifierOptions, 'db' | 'anchors' | 'keys'> {
-  readonly seen: Map<CheckpointAnchor, Checkpoint>
-}
-
-/**
- * What is signed from this size on; `null` when an anchor has something that nobody known signed, or went back to an
- * earlier checkpoint.
- */
-async function signedTrees({ db, anchors, keys, seen }: SignedSources, from: number): Promise<SignedTrees | null> {
-  const anchored: Checkpoint[] = []
-  for (const anchor of anchors) {
-    const note = await anchor.latest()
-    const checkpoint = note === null ? null : openCheckpoint(note, keys.verifiers)
-    if (note !== null && checkpoint === null) return null
-    const before = seen.get(anchor)
-    if (checkpoint === null) {
-      if (before !== undefined) return null
-      continue
-    }
-    if (before !== undefined && !mayFollow(before, checkpoint)) return null
-    seen.set(anchor, checkpoint)
-    anchored.push(checkpoint)
-  }
-  const { rows } = await db.raw<Rows<{ size: string; note: string }>>(
-    'select size, note from audit_checkpoints where size >= ? order by size limit 1000',
-    [from]
-  )
-  const bySize = new Map<number, Buffer[]>()
-  for (const { size, root } of anchored) bySize.set(size, [...(bySize.get(size) ?? []), root])
-  for (const { size, note } of rows) {
-    const checkpoint = openCheckpoint(note, keys.verifiers)
-    // One that is not as it was signed agrees with no tree.
-    const root = checkpoint?.size === Number(size) ? checkpoint.root : Buffer.alloc(0)
-    bySize.set(Number(size), [...(bySize.get(Number(size)) ?? []), root])
-  }
-  return { anchored, bySize }
+function newPass(watermark = 0n): Pass {
+  return { sequence: 0, previous: GENESIS, frontier: EMPTY_FRONTIER, unsealed: { ...UNSEALED_START, watermark } }
 }
 
 /** What is wrong with checkpoints beyond the end of the trail: each was of something that is not there any more. */
@@ -174,12 +136,13 @@ function problemBehind({ anchored, bySize }: SignedTrees, sequence: number): Tre
   return beyond.some(root => root.length > 0) ? 'behind-anchor' : 'checkpoint-changed'
 }
 
-async function verifyStep(
-  db: Knex,
-  pass: Pass,
-  { bySize }: SignedTrees,
-  rowsPerStep: number
-): Promise<{ readonly problem: ChainProblem | TreeProblem | null; readonly isEnd: boolean }> {
+interface VerifiedStep {
+  readonly problem: ChainProblem | TreeProblem | null
+  readonly isEnd: boolean
+  readonly row?: string | null
+}
+
+async function verifyStep(db: Knex, pass: Pass, { bySize }: SignedTrees, rowsPerStep: number): Promise<VerifiedStep> {
   return await db.transaction(
     async trx => {
       let wrongSize: number | null = null
@@ -202,10 +165,28 @@ async function verifyStep(
       const isEnd = rows < rowsPerStep
       const missesRows = isEnd && found === null && progress.range < progress.prunings.ranges.length
       const marksWrong = missesRows || progress.prunings.firstWrong !== null
-      return { problem: found ?? (marksWrong ? 'pruning-mark-wrong' : null), isEnd }
+      if (found !== null || marksWrong) return { problem: found ?? 'pruning-mark-wrong', isEnd }
+      return await verifyBeside(trx, pass, { prunings: progress.prunings, isEnd, rowsPerStep })
     },
     { isolationLevel: 'repeatable read', readOnly: true }
   )
+}
+
+/** What a walk along the chain does not meet. */
+async function verifyBeside(
+  trx: Knex.Transaction,
+  pass: Pass,
+  {
+    prunings,
+    isEnd,
+    rowsPerStep
+  }: { readonly prunings: Prunings; readonly isEnd: boolean; readonly rowsPerStep: number }
+): Promise<VerifiedStep> {
+  const walked = await walkUnsealed(trx, pass.unsealed, rowsPerStep)
+  pass.unsealed = walked.place
+  if (walked.row !== null) return { problem: 'row-never-sealed', isEnd, row: walked.row }
+  if (!isEnd || !walked.isEnd) return { problem: null, isEnd: false }
+  return { problem: (await statementProblem(trx, prunings))?.problem ?? null, isEnd: true }
 }
 
 /** Whether the trail still has what the steps before this one have verified. */

@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { frontierRoot, isFrontier, type Frontier } from './merkle-tree.ts'
+import type { UnsealedPlace } from '../verify-unsealed.ts'
 import { openNote, signNote, type CheckpointSigner, type CheckpointVerifier } from './signed-note.ts'
 
 /** How far a pass of the verifier is. */
@@ -8,17 +9,22 @@ export interface VerifiedPlace {
   /** Chain hash of that sequence. */
   readonly previous: Buffer
   readonly frontier: Frontier
+  /** How far rows without a seal were looked for. */
+  readonly unsealed: UnsealedPlace
 }
 
-const PLACE_FORM = 'sallyport audit verified 1'
+const PLACE_FORM = 'sallyport audit verified 2'
+
+const WALKED = /^(\d{1,20}) (\d{1,20})$/
 
 /** Writes the place, signed: nobody else can say that rows are verified. It is a note that is no checkpoint. */
 export function writeVerified(path: string, place: VerifiedPlace, signers: readonly CheckpointSigner[]): void {
-  const { sequence, previous, frontier } = place
+  const { sequence, previous, frontier, unsealed } = place
   const lines = [
     PLACE_FORM,
     `${sequence}`,
     previous.toString('hex'),
+    `${unsealed.transaction} ${unsealed.watermark}`,
     ...frontier.roots.map(root => root.toString('hex'))
   ]
   writeFileSync(`${path}.new`, signNote(`${lines.join('\n')}\n`, signers), { mode: 0o600 })
@@ -33,9 +39,12 @@ export function readVerified(path: string, verifiers: readonly CheckpointVerifie
   } catch {
     return null
   }
-  const [form, size = '', previous = '', ...roots] = openNote(note, verifiers)?.trimEnd().split('\n') ?? []
+  const [form, size = '', previous = '', walked = '', ...roots] = openNote(note, verifiers)?.trimEnd().split('\n') ?? []
   const sequence = Number(size)
   const frontier = { size: sequence, roots: roots.map(root => Buffer.from(root, 'hex')) }
+  const [, transaction, watermark] = WALKED.exec(walked) ?? []
+  if (transaction === undefined || watermark === undefined) return null
   if (form !== PLACE_FORM || !isFrontier(frontier) || frontierRoot(frontier).length !== 32) return null
-  return { sequence, previous: Buffer.from(previous, 'hex'), frontier }
+  const unsealed = { transaction: BigInt(transaction), watermark: BigInt(watermark) }
+  return { sequence, previous: Buffer.from(previous, 'hex'), frontier, unsealed }
 }

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os'
 import type { Knex } from 'knex'
 import type { CommandEnvironment } from './open-trail.ts'
 import { listHolds, placeHold, releaseHold } from '../hold/holds.ts'
@@ -6,7 +5,7 @@ import { visibleJson, visibleText } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import { COMMAND_VERSIONS } from './command-versions.ts'
 import { FILTER_FLAGS, type CommandOptions } from './read-commands.ts'
-import { COMMAND_PROCESS } from './record-reading.ts'
+import { COMMAND_PROCESS, commandOperator } from './record-reading.ts'
 import { commandIssuer } from './trail-environment.ts'
 
 /** `hold`: places a legal hold, releases one, or lists those that are live. */
@@ -17,7 +16,7 @@ export async function holdRows(
   environment: CommandEnvironment
 ): Promise<number> {
   const { name, release, because } = options
-  const detail = { operator: userInfo().username, ...(typeof because === 'string' && { reason: because }) }
+  const detail = { operator: commandOperator(), ...(typeof because === 'string' && { reason: because }) }
   const ownIssuer = commandIssuer(options, environment)
   const context = { process: COMMAND_PROCESS, detail, timeoutMs: 60_000, ownIssuer, versions: COMMAND_VERSIONS }
   const db = openDb()

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Knex } from 'knex'
 import { anchorProblem } from '../checkpoint/anchor-history.ts'
 import { anchoredNotes } from '../checkpoint/anchors.ts'
+import { checkpointKeys } from '../checkpoint/checkpoint-options.ts'
 import { openCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import {
   EVENT_PROOF_FORM,
@@ -9,22 +10,52 @@ import {
   isProofRight,
   proveEvent,
   proveGrowth,
+  provedOfEvent,
   type EventProof,
   type GrowthProof
 } from '../checkpoint/prove-event.ts'
-import { parseVerifier, type CheckpointVerifier } from '../checkpoint/signed-note.ts'
+import { parseVerifier, verifierText, type CheckpointVerifier } from '../checkpoint/signed-note.ts'
+import { auditTrailOptions } from '../settings/trail-options.ts'
 import { visibleJson } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import type { CommandOptions } from './read-commands.ts'
-import { recordReading } from './record-reading.ts'
+import { COMMAND_PROCESS, recordReading } from './record-reading.ts'
 import type { CommandEnvironment } from './open-trail.ts'
+import { checkpointSettings } from './trail-environment.ts'
 import { readTrailSecrets } from './trail-secrets.ts'
 
 /** `checkpoint`: the last checkpoint of the database, as text; whoever has the key can check it. */
-export async function showCheckpoint(db: Knex, options: CommandOptions, terminal: AuditTerminal): Promise<number> {
+export async function showCheckpoint(
+  openDb: () => Knex,
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  environment: CommandEnvironment
+): Promise<number> {
+  if (options['verifier-keys'] === true) return await showVerifierKeys(options, terminal, environment)
+  const db = openDb()
   const last = await db('audit_checkpoints').orderBy('size', 'desc').first<{ note: string } | undefined>('note')
   if (last === undefined) throw new Error('there is no checkpoint')
   await terminal.out(options.json === true ? `${visibleJson({ checkpoint: last.note })}\n` : last.note)
+  return EXIT.done
+}
+
+/** What auditors give as `--key`: of the keys that sign, then of those that signed before. It needs no database. */
+async function showVerifierKeys(
+  options: CommandOptions,
+  terminal: AuditTerminal,
+  environment: CommandEnvironment
+): Promise<number> {
+  const settings = checkpointSettings(environment)
+  const { checkpoints } = auditTrailOptions(settings, COMMAND_PROCESS)
+  // A key is of a trail, whose name no command knows.
+  if (settings.auditCheckpointOrigin === undefined) {
+    throw new AuditUsageError('SALLYPORT_AUDIT_CHECKPOINT_ORIGIN is missing: without it, the name of the process')
+  }
+  if (checkpoints === false) throw new AuditUsageError('SALLYPORT_AUDIT_CHECKPOINT_KEYS is missing')
+  for (const verifier of checkpointKeys(checkpoints).verifiers) {
+    const key = verifierText(verifier)
+    await terminal.out(options.json === true ? `${visibleJson({ key })}\n` : `${key}\n`)
+  }
   return EXIT.done
 }
 
@@ -44,17 +75,26 @@ export async function proveFromTrail(
   }
   if (typeof options.sequence !== 'string') throw new AuditUsageError('--sequence or --since is missing')
   await recordReading(db, 'prove', { sequence: options.sequence }, { secrets: readTrailSecrets(environment) })
-  await terminal.out(`${visibleJson(await proveEvent(db, Number(options.sequence), note, verifiers))}\n`)
+  const proof = await proveEvent(db, Number(options.sequence), note, verifiers)
+  if (proof.record === null) terminal.error(`row ${proof.sequence} was pruned: this proves its place and its hash\n`)
+  await terminal.out(`${visibleJson(proof)}\n`)
   return EXIT.done
 }
+
+const PROVED = {
+  record: 'the proof holds: the record is under the checkpoint',
+  'place-and-hash': 'a place and a hash are under the checkpoint, AND NO RECORD IS PROVED: it was pruned',
+  growth: 'the proof holds: the later checkpoint continues the earlier one'
+} as const
 
 /** `verify --proof`: needs no database. */
 export async function verifyProof(options: CommandOptions, terminal: AuditTerminal): Promise<number> {
   const verifiers = readVerifierKeys(options)
   const proof = parseProof(readNamed(options, 'proof'))
   const ok = proof !== null && isProofRight(proof, verifiers)
-  const said = ok ? 'the proof holds' : 'THE PROOF DOES NOT HOLD'
-  await terminal.out(options.json === true ? `${visibleJson({ ok })}\n` : `${said}\n`)
+  const proves = proof?.form === EVENT_PROOF_FORM ? provedOfEvent(proof.record) : 'growth'
+  const said = ok ? PROVED[proves] : 'THE PROOF DOES NOT HOLD'
+  await terminal.out(options.json === true ? `${visibleJson(ok ? { ok, proves } : { ok })}\n` : `${said}\n`)
   return ok ? EXIT.done : EXIT.broken
 }
 

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { userInfo } from 'node:os'
 import type { Knex } from 'knex'
 import { endPush } from '../push/end-push.ts'
 import { createPushCursor } from '../push/push-cursor.ts'
@@ -7,7 +6,7 @@ import { visibleJson } from '../visible-text.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import { COMMAND_VERSIONS } from './command-versions.ts'
 import type { CommandOptions } from './read-commands.ts'
-import { COMMAND_PROCESS } from './record-reading.ts'
+import { COMMAND_PROCESS, commandOperator } from './record-reading.ts'
 
 const STATEMENT_TIMEOUT_MS = 60_000
 
@@ -16,7 +15,7 @@ export async function showPush(db: Knex, options: CommandOptions, terminal: Audi
   const { end, because } = options
   if (end !== true && because !== undefined) throw new AuditUsageError('--because is for --end')
   if (end === true) {
-    const detail = { operator: userInfo().username, ...(typeof because === 'string' && { reason: because }) }
+    const detail = { operator: commandOperator(), ...(typeof because === 'string' && { reason: because }) }
     await endPush(db, {
       ...{ process: COMMAND_PROCESS, versions: COMMAND_VERSIONS },
       ...{ detail, timeoutMs: STATEMENT_TIMEOUT_MS }

@@ -3,6 +3,7 @@ import type { Knex } from 'knex'
 import { concealPersonal } from '../privacy/read-personal.ts'
 import { parsePersonalQuery, readPersonalAudit, type PersonalQuery } from '../privacy/search-personal.ts'
 import { FILTER_NAMES, parseAuditQuery, type AuditPage, type AuditQuery } from '../query.ts'
+import { readHead } from '../seal-pending.ts'
 import { readAudit, type ReadingOptions } from '../search/read-audit.ts'
 import { AuditUsageError, EXIT, type AuditTerminal } from './audit-terminal.ts'
 import type { CommandEnvironment } from './open-trail.ts'
@@ -77,11 +78,12 @@ export async function tailTrail(
   const secrets = { ...readTrailSecrets(environment), ownIssuer: commandIssuer(options, environment) }
   const query = parseAuditQuery(askedFor(options))
   await recordReading(db, 'tail', options, { secrets })
+  // Read before the rows: what is sealed in between is shown too.
+  const head = await readHead(db)
   const last = await readConcealed(db, { ...query, order: 'newest', limit: Number(options.lines ?? 10) }, secrets)
   const rows = last.events.toReversed()
-  let [after] = last.events.map(({ sequence }) => sequence)
+  let after = last.events[0]?.sequence ?? head.sequence
   for (const row of rows) await terminal.out(showRow(row, options.json === true))
-  after ??= (await readAudit(db, { order: 'newest', limit: 1 }, PATIENT_READING)).events[0]?.sequence ?? 0
   while (terminal.signal?.aborted !== true) {
     const page = await readConcealed(db, { ...query, order: 'oldest', limit: PAGE_ROWS, after }, secrets)
     for (const row of page.events) await terminal.out(showRow(row, options.json === true))

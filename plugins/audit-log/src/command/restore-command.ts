@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os'
 import type { Knex } from 'knex'
 import { checkpointKeys } from '../checkpoint/checkpoint-options.ts'
 import { resumeTrail } from '../restore/resume-trail.ts'
@@ -10,7 +9,7 @@ import { COMMAND_VERSIONS } from './command-versions.ts'
 import { reappliedText, requireErasures } from './erase-commands.ts'
 import type { CommandEnvironment, TrailDatabase } from './open-trail.ts'
 import type { CommandOptions } from './read-commands.ts'
-import { COMMAND_PROCESS } from './record-reading.ts'
+import { COMMAND_PROCESS, commandOperator } from './record-reading.ts'
 import { checkpointSettings } from './trail-environment.ts'
 import { readTrailSecrets } from './trail-secrets.ts'
 
@@ -61,7 +60,7 @@ export async function resumeAfterRestore(
     anchors,
     process: COMMAND_PROCESS,
     versions: COMMAND_VERSIONS,
-    detail: { operator: userInfo().username, reason: options.because },
+    detail: { operator: commandOperator(), reason: options.because },
     timeoutMs: RESTORE_STEP_MS
   })
   const { epoch, restored, lost } = resumed

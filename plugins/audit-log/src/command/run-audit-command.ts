@@ -96,10 +96,12 @@ const AUDIT_COMMANDS: Readonly<Record<string, AuditCommand>> = {
     run: verifyTrail
   },
   checkpoint: {
-    usage: 'checkpoint',
-    help: 'Shows the last signed checkpoint of the database.',
-    options: {},
-    run: (openDb, options, terminal) => showCheckpoint(openDb(), options, terminal)
+    usage: 'checkpoint [--verifier-keys]',
+    help:
+      'Shows the last signed checkpoint of the database. With --verifier-keys what is given as --key, made of ' +
+      'SALLYPORT_AUDIT_CHECKPOINT_KEYS and SALLYPORT_AUDIT_CHECKPOINT_ORIGIN, without a database.',
+    options: { 'verifier-keys': plainFlag },
+    run: showCheckpoint
   },
   prove: {
     usage: 'prove --checkpoint <file> --key <verifier> (--sequence <sequence> | --since <file of an earlier one>)',

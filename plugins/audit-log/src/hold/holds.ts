@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { JsonValue } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import type { RecordedVersions } from '../build-record.ts'
 import type { TrailPerson } from '../privacy/trail-person.ts'
 import { pruningRecord } from '../pruning-mark.ts'
 import { FILTER_NAMES, parseAuditQuery } from '../query.ts'
 import { CURRENT_VERSION } from '../record.ts'
 import type { Rows } from '../seal-pending.ts'
+import { STATING_ACTIONS } from '../stating-rows.ts'
 import { insertRecords } from '../store.ts'
-
-/** Action of the row that says that rows must be kept. */
-export const HOLD_ACTION = 'audit.hold'
-/** Action of the row that says that they need not be kept any more. */
-export const RELEASE_ACTION = 'audit.release'
 
 /** A legal hold: rows that are not pruned, and persons who are not erased, until it is released. */
 export interface LegalHold {
@@ -40,19 +37,21 @@ export interface HoldContext {
   readonly ownIssuer?: string | undefined
 }
 
-const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold'))"
+/** Whoever changes holds has it, and whoever prunes: neither changes under the other. */
+export const HOLD_LOCK = "select pg_advisory_xact_lock(hashtext('sallyport-audit-hold'))"
 
 /**
  * Places a hold, with the row that says so.
- * @param db pool of the app role
+ * @param given pool of the app role
  * @param filter as in the query of the audit route: `subject`, `issuer`, `resourceId`, `from`, `until` …; not empty
  * @throws {AuditQueryInvalidError} `SALLYPORT_AUDIT_QUERY_INVALID` for a filter that is none
  */
 export async function placeHold(
-  db: Knex,
+  given: Knex,
   { name, filter }: Pick<LegalHold, 'name' | 'filter'>,
   { process, detail, timeoutMs, ownIssuer, versions }: HoldContext
 ): Promise<void> {
+  const db = poolAsItIs(given)
   parseAuditQuery(filter)
   const names = Object.keys(filter)
   if (names.length === 0) throw new Error('a hold needs a field or a time')
@@ -65,7 +64,8 @@ export async function placeHold(
   await db.transaction(async trx => {
     await trx.raw(HOLD_LOCK)
     if ((await liveHold(trx, name)) !== null) throw new Error(`there is a hold ${name} already`)
-    const record = pruningRecord(CURRENT_VERSION, process, HOLD_ACTION, { ...detail, name, filter }, versions)
+    const said = { ...detail, name, filter, overOwnIssuer }
+    const record = pruningRecord(CURRENT_VERSION, process, STATING_ACTIONS.hold, said, versions)
     await insertRecords(trx, [record], timeoutMs)
     await trx('audit_holds').insert({
       id: randomUUID(),
@@ -79,18 +79,19 @@ export async function placeHold(
 
 /**
  * Releases a hold, with the row that says so.
- * @param db pool of the app role
+ * @param given pool of the app role
  */
 export async function releaseHold(
-  db: Knex,
+  given: Knex,
   name: string,
   { process, detail, timeoutMs, versions }: HoldContext
 ): Promise<void> {
+  const db = poolAsItIs(given)
   await db.transaction(async trx => {
     await trx.raw(HOLD_LOCK)
     const id = await liveHold(trx, name)
     if (id === null) throw new Error(`there is no hold ${name}`)
-    const record = pruningRecord(CURRENT_VERSION, process, RELEASE_ACTION, { ...detail, name }, versions)
+    const record = pruningRecord(CURRENT_VERSION, process, STATING_ACTIONS.release, { ...detail, name }, versions)
     await insertRecords(trx, [record], timeoutMs)
     await trx('audit_hold_releases').insert({ hold_id: id, event_id: record.id })
   })
@@ -98,8 +99,9 @@ export async function releaseHold(
 
 const LIVE = 'not exists (select from audit_hold_releases r where r.hold_id = h.id)'
 
-/** Holds that are not released, the oldest first. @param db any role that may select */
-export async function listHolds(db: Knex): Promise<LegalHold[]> {
+/** Holds that are not released, the oldest first. @param given any role that may select */
+export async function listHolds(given: Knex): Promise<LegalHold[]> {
+  const db = poolAsItIs(given)
   const { rows } = await db.raw<Rows<LegalHold>>(
     `select name, filter, over_own_issuer as "overOwnIssuer", placed_at as "placedAt"
     from audit_holds h where ${LIVE} order by placed_at, name`

@@ -1,10 +1,11 @@
-import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { AuditQueryInvalidError, AuditStreamsFullError } from '../errors.ts'
+import { noteAuditQuery } from '../asked-query.ts'
+import { AuditQueryInvalidError } from '../errors.ts'
 import type { ReadAuditLogOptions } from '../options.ts'
 import { parseAuditQuery, type AuditQuery } from '../query.ts'
 import { readHead } from '../seal-pending.ts'
 import { visibleJson } from '../visible-text.ts'
+import { createLiveReaders } from './live-readers.ts'
 import { followRows, type LiveStep } from './live-rows.ts'
 
 /** A comment this often keeps proxies from closing a quiet stream, in ms. */
@@ -21,12 +22,13 @@ const OF_PAGES = ['order', 'limit']
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
 export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOptions): void {
-  const { db, route, clock, writeTimeoutMs: timeoutMs } = options
+  const { db, route, clock, monotonicClock, schedule, writeTimeoutMs: timeoutMs } = options
   if (route === false || db === undefined) return
-  const open = new Set<AbortController>()
+  const readers = createLiveReaders({ most: route.maxStreams, monotonicClock, schedule })
   // They would keep the server from closing.
   fastify.addHook('preClose', async function endLiveTails() {
-    for (const stream of open) stream.abort()
+    readers.endAll()
+    readers.stop()
   })
 
   fastify.get(
@@ -34,25 +36,27 @@ export function addLiveRoute(fastify: FastifyInstance, options: ReadAuditLogOpti
     { exposeHeadRoute: false, config: { access: route.access, audit: { action: 'audit.follow' } } },
     async function followTrail(request, reply) {
       const query = liveQuery(request)
-      if (open.size >= route.maxStreams) throw new AuditStreamsFullError()
+      const { order: _order, limit: _limit, ...asked } = query
+      noteAuditQuery(request, asked)
+      readers.requirePlace()
       const after = query.after ?? (await readHead(db)).sequence
       const stream = new AbortController()
-      open.add(stream)
       request.raw.once('close', () => {
         stream.abort()
       })
       const lifetimeMs = Math.min(LONGEST_STREAM_MS, tokenLeftMs(request, clock()))
-      const signal = AbortSignal.any([stream.signal, AbortSignal.timeout(Math.ceil(lifetimeMs))])
+      AbortSignal.timeout(Math.ceil(lifetimeMs)).addEventListener('abort', () => {
+        stream.abort()
+      })
       const tail = {
         db,
         query: { ...query, after },
         intervalMs: route.liveIntervalMs,
         timeoutMs,
-        signal,
+        signal: stream.signal,
         rules: options
       }
-      const events = Readable.from(liveEvents(followRows(tail)))
-      events.once('close', () => open.delete(stream))
+      const events = readers.open(liveEvents(followRows(tail)), stream)
       return await reply
         .type('text/event-stream')
         .header('cache-control', 'no-store')

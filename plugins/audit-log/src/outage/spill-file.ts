@@ -32,6 +32,8 @@ export const SPILL_START: SpillPlace = { offset: HEADER_BYTES, index: 0 }
 
 /** A file of sealed entries. Every method is called by one caller at a time. */
 export interface SpillFile {
+  /** No other file has it, and this one only until it is emptied. */
+  readonly id: () => string
   readonly entries: () => number
   readonly bytes: () => number
   /** Whether the file at the path is still this one, as long as it was. */
@@ -40,8 +42,8 @@ export interface SpillFile {
   readonly append: (texts: readonly string[]) => Promise<void>
   /** The entries from a place on, up to about a megabyte and at least one; also when the file has been removed. */
   readonly read: (from: SpillPlace) => Promise<SpillPage>
-  /** Removes all entries. */
-  readonly empty: () => Promise<void>
+  /** Removes all entries, and goes on under another id: an older copy of the file is not this one any more. */
+  readonly empty: (nextId: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -59,19 +61,37 @@ function entryPlace(fileId: Buffer, index: number): Buffer {
   return Buffer.concat([MAGIC, fileId, place])
 }
 
-/**
- * Makes a new file with these entries in the place of what is at the path.
- * @param key seals everything that is written to it
- */
-export async function createSpillFile(path: string, key: RingKey, texts: readonly string[]): Promise<SpillFile> {
-  const fileId = randomBytes(FILE_ID_BYTES)
+/** The id of a file that is about to be begun; hexadecimal. */
+export function newSpillFileId(): string {
+  return randomBytes(FILE_ID_BYTES).toString('hex')
+}
+
+/** What is in front of the entries. */
+function spillHeader(key: RingKey, fileId: Buffer): Buffer {
+  const header = Buffer.alloc(HEADER_BYTES)
+  MAGIC.copy(header)
+  fileId.copy(header, MAGIC.length)
+  header.write(key.id, MAGIC.length + FILE_ID_BYTES)
+  return header
+}
+
+/** What a file is made of. */
+export interface NewSpillFile {
+  /** Seals everything that is written to it. */
+  readonly key: RingKey
+  readonly id: string
+  readonly texts: readonly string[]
+}
+
+/** Makes a new file with these entries in the place of what is at the path. */
+export async function createSpillFile(path: string, { key, id, texts }: NewSpillFile): Promise<SpillFile> {
+  const fileId = Buffer.from(id, 'hex')
   const handle = await open(`${path}.new`, 'w+', 0o600)
   try {
-    const header = Buffer.alloc(HEADER_BYTES)
-    MAGIC.copy(header)
-    fileId.copy(header, MAGIC.length)
-    header.write(key.id, MAGIC.length + FILE_ID_BYTES)
-    const content = Buffer.concat([header, ...texts.map((text, index) => spillEntry(key, fileId, index, text))])
+    const content = Buffer.concat([
+      spillHeader(key, fileId),
+      ...texts.map((text, index) => spillEntry(key, fileId, index, text))
+    ])
     await writeFully(handle, content, 0)
     await handle.datasync()
     await rename(`${path}.new`, path)
@@ -85,7 +105,7 @@ export async function createSpillFile(path: string, key: RingKey, texts: readonl
 
 interface OpenSpill {
   readonly key: RingKey
-  readonly fileId: Buffer
+  fileId: Buffer
   entries: number
   bytes: number
 }
@@ -112,42 +132,61 @@ function spillFile(path: string, handle: FileHandle, state: OpenSpill): SpillFil
     return own.size === state.bytes && there?.ino === own.ino && there.dev === own.dev
   }
 
+  /** Whatever is cut off on the way: entries under the id before are none of the next. */
+  async function empty(nextId: string): Promise<void> {
+    const fileId = Buffer.from(nextId, 'hex')
+    await writeFully(handle, spillHeader(state.key, fileId), 0)
+    state.fileId = fileId
+    await handle.truncate(HEADER_BYTES)
+    state.entries = 0
+    state.bytes = HEADER_BYTES
+    await handle.datasync()
+  }
+
   return {
+    id: () => state.fileId.toString('hex'),
     entries: () => state.entries,
     bytes: () => state.bytes,
     isWhole,
     append,
     read: from => readEntries(handle, from, state.key, state.fileId),
-    empty: async () => {
-      await handle.truncate(HEADER_BYTES)
-      state.entries = 0
-      state.bytes = HEADER_BYTES
-    },
+    empty,
     close: () => handle.close()
   }
 }
 
+/** What an earlier process left. */
+export interface LeftSpill {
+  /** `null` where there is no file, or none that was ever one. */
+  readonly id: string | null
+  /** The entries that open, in order. */
+  readonly texts: readonly string[]
+}
+
 /**
- * The entries of a file that an earlier process left, in order; an empty list when there is none.
+ * Reads the file that an earlier process left.
  * @throws {AuditSpillError} `SALLYPORT_AUDIT_SPILL_LOCKED` when it is sealed under a key that is not here
  */
-export async function readLeftSpill(path: string, keys: readonly RingKey[]): Promise<string[]> {
+export async function readLeftSpill(path: string, keys: readonly RingKey[]): Promise<LeftSpill> {
   const handle = await open(path, 'r').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
     throw error
   })
-  if (handle === null) return []
+  if (handle === null) return NOTHING_LEFT
   try {
     const header = Buffer.alloc(HEADER_BYTES)
     const { bytesRead } = await handle.read(header, 0, HEADER_BYTES, 0)
-    if (bytesRead < HEADER_BYTES || !header.subarray(0, MAGIC.length).equals(MAGIC)) return []
+    if (bytesRead < HEADER_BYTES || !header.subarray(0, MAGIC.length).equals(MAGIC)) return NOTHING_LEFT
     const fileId = header.subarray(MAGIC.length, MAGIC.length + FILE_ID_BYTES)
     const key = keyNamed(path, header.subarray(-SPILL_KEY_ID_BYTES), keys)
-    return await readAllEntries(from => readEntries(handle, from, key, fileId))
+    const texts = await readAllEntries(from => readEntries(handle, from, key, fileId))
+    return { id: fileId.toString('hex'), texts }
   } finally {
     await handle.close()
   }
 }
+
+const NOTHING_LEFT: LeftSpill = { id: null, texts: [] }
 
 /** Every entry that opens, in order. */
 export async function readAllEntries(read: (from: SpillPlace) => Promise<SpillPage>): Promise<string[]> {

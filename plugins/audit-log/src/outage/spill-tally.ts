@@ -43,6 +43,15 @@ export interface SpillTally {
   /** What was there: a state, nothing, or something that is not a state any more. */
   readonly found: 'state' | 'nothing' | 'damage'
   readonly state: TallyState
+  /**
+   * Whether the rows that are kept may be in the file with this id. They may be in any where no file was named yet.
+   */
+  readonly isOf: (fileId: string) => boolean
+  /**
+   * From the next {@link SpillTally.write} on the rows are in one of these files: while one takes the place of another,
+   * a process that ends leaves either of them.
+   */
+  readonly nameFiles: (...fileIds: readonly string[]) => void
   /** Writes the state, so that it outlives the process. */
   readonly write: () => void
   /** What was written outlives the machine too. */
@@ -62,6 +71,11 @@ const syncFile = promisify(fdatasync)
 interface TallySlot {
   readonly generation: number
   readonly state: TallyState
+  /**
+   * Ids of the file with the rows, not in the state: a release that does not know them leaves them out. Left out as
+   * long as no file is named.
+   */
+  readonly files?: readonly string[] | undefined
 }
 
 /**
@@ -77,10 +91,11 @@ export function openTally(path: string, keys: readonly RingKey[]): SpillTally {
   const last = slots.sort((a, b) => b.generation - a.generation)[0]
   let generation = last?.generation ?? 0
   const state: TallyState = last?.state ?? { kept: 0, gaps: [] }
+  let files = last?.files
 
   function write(): void {
     generation++
-    const slot = tallySlot({ generation, state }, keys)
+    const slot = tallySlot({ generation, state, files }, keys)
     writeSync(file, slot, 0, slot.length, (generation % 2) * SLOT_BYTES)
   }
 
@@ -89,6 +104,10 @@ export function openTally(path: string, keys: readonly RingKey[]): SpillTally {
   return {
     found: last !== undefined ? 'state' : isEmpty ? 'nothing' : 'damage',
     state,
+    isOf: fileId => files === undefined || files.includes(fileId),
+    nameFiles: (...fileIds) => {
+      files = fileIds
+    },
     write,
     sync: () => syncFile(file),
     repair: () => {

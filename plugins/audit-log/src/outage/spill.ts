@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { canonicalJson, type Clock, type RingKey } from '@sallyport/security-context/mechanics'
@@ -7,12 +6,15 @@ import type { BuiltRecord } from '../record.ts'
 import { lockFolder } from './lock-folder.ts'
 import {
   createSpillFile,
+  newSpillFileId,
   readAllEntries,
   readLeftSpill,
   SPILL_START,
+  type LeftSpill,
   type SpillFile,
   type SpillPlace
 } from './spill-file.ts'
+import { countGap } from './spill-gaps.ts'
 import { openTally, type GapCause, type SpillTally, type TrailGap } from './spill-tally.ts'
 
 /** Where and how rows are kept while the database is away. */
@@ -83,8 +85,7 @@ export async function openSpill(options: SpillOptions): Promise<Spill> {
     const left = await readLeftSpill(path, keys)
     const tally = openTally(join(options.folder, 'rows.tally'), keys)
     if (keys[0] === undefined) throw new Error('there is no key')
-    const file = await createSpillFile(path, keys[0], left)
-    return await createSpill(options, path, { key: keys[0], file, tally, unlock })
+    return await createSpill(options, { path, key: keys[0], left, tally, unlock })
   } catch (error) {
     unlock()
     throw error
@@ -92,18 +93,15 @@ export async function openSpill(options: SpillOptions): Promise<Spill> {
 }
 
 interface SpillParts {
+  readonly path: string
   readonly key: RingKey
-  file: SpillFile
+  readonly left: LeftSpill
   readonly tally: SpillTally
   readonly unlock: () => void
 }
 
-async function createSpill(
-  { maxBytes, clock, onDamage }: SpillOptions,
-  path: string,
-  parts: SpillParts
-): Promise<Spill> {
-  const { key, tally } = parts
+async function createSpill({ maxBytes, clock, onDamage }: SpillOptions, parts: SpillParts): Promise<Spill> {
+  const { path, key, left, tally, unlock } = parts
   const { state } = tally
   const queue: KeepingPart[] = []
   let [place, gone] = [SPILL_START, 0]
@@ -116,37 +114,45 @@ async function createSpill(
     return next
   }
 
-  /** Adds to the open gap of this kind, so that there are few. */
-  function countGap(cause: GapCause, eventClass: EventClass | null, count: number): TrailGap {
-    const now = clock()
-    const known = state.gaps.find(gap => !gap.closed && gap.cause === cause && gap.eventClass === eventClass)
-    const gap = known ?? {
-      id: randomUUID(),
-      cause,
-      eventClass,
-      count: 0,
-      firstAtMs: now,
-      lastAtMs: now,
-      closed: false
-    }
-    if (known === undefined) state.gaps.push(gap)
-    gap.count += count
-    gap.lastAtMs = now
-    return gap
-  }
-
   function noteLost(lost: number): void {
     if (lost <= 0) return
     state.kept -= lost
     gone += lost
-    countGap('spill-damaged', null, lost)
+    countGap(state, clock, { cause: 'spill-damaged', eventClass: null, count: lost })
     onDamage(lost)
+  }
+
+  function noteUnknown(): void {
+    countGap(state, clock, { cause: 'tally-damaged', eventClass: null, count: 0 })
+    onDamage(0)
+  }
+
+  /**
+   * A file that is not the one which the tally names has none of the rows that were kept, however many it has: somebody
+   * has put an older copy there. What opens in it was kept once, and is written where the trail does not have it.
+   */
+  function compareLeft({ id, texts }: LeftSpill): void {
+    if (tally.found === 'damage' || (tally.found === 'nothing' && texts.length > 0)) return noteUnknown()
+    if (id === null || tally.isOf(id)) return
+    if (state.kept > 0) noteLost(state.kept)
+    else if (texts.length > 0) noteUnknown()
+  }
+
+  /** Puts a new file in the place of what is at the path; whenever the process ends, the tally names what is there. */
+  async function beginFile(before: string | null, texts: readonly string[]): Promise<SpillFile> {
+    const id = newSpillFileId()
+    tally.nameFiles(...(before === null ? [] : [before]), id)
+    tally.write()
+    await tally.sync()
+    const begun = await createSpillFile(path, { key, id, texts })
+    tally.nameFiles(id)
+    return begun
   }
 
   /** What is in the file now is what is kept: the rest of what was acknowledged is lost. */
   async function settleCount(): Promise<void> {
-    noteLost(state.kept - parts.file.entries())
-    state.kept = parts.file.entries()
+    noteLost(state.kept - file.entries())
+    state.kept = file.entries()
     place = SPILL_START
     tally.write()
     await tally.sync()
@@ -154,11 +160,11 @@ async function createSpill(
 
   /** A file that was removed can still be read here; one that was cut has what is left of it. */
   async function repair(): Promise<void> {
-    if (await parts.file.isWhole()) return
+    if (await file.isWhole()) return
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     tally.repair()
-    const damaged = parts.file
-    parts.file = await createSpillFile(path, key, await readAllEntries(damaged.read))
+    const damaged = file
+    file = await beginFile(damaged.id(), await readAllEntries(damaged.read))
     await damaged.close()
     await settleCount()
   }
@@ -170,8 +176,8 @@ async function createSpill(
       await repair()
       const texts = due.flatMap(part => part.texts)
       const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text) + ENTRY_OVERHEAD_BYTES, 0)
-      if (parts.file.bytes() + bytes > maxBytes) throw new Error(`the spill is full: ${parts.file.bytes()} bytes`)
-      await parts.file.append(texts)
+      if (file.bytes() + bytes > maxBytes) throw new Error(`the spill is full: ${file.bytes()} bytes`)
+      await file.append(texts)
       state.kept += texts.length
       tally.write()
       await tally.sync()
@@ -184,15 +190,15 @@ async function createSpill(
   async function readNext(): Promise<SpilledRows | null> {
     // Where nothing can be made anew, what is left of the open file is read.
     await repair().catch(() => {})
-    while (place.index < parts.file.entries()) {
-      const { texts, unreadable, end } = await parts.file.read(place)
+    while (place.index < file.entries()) {
+      const { texts, unreadable, end } = await file.read(place)
       // Only this process seals entries of this file.
       const records = texts.map(text => JSON.parse(text) as BuiltRecord)
       if (records.length > 0) return { records, unreadable, end }
       // Without the length of an entry it is not known where the next one begins.
       const isStuck = end.index === place.index
-      noteLost(isStuck ? parts.file.entries() - place.index : unreadable)
-      place = isStuck ? { offset: parts.file.bytes(), index: parts.file.entries() } : end
+      noteLost(isStuck ? file.entries() - place.index : unreadable)
+      place = isStuck ? { offset: file.bytes(), index: file.entries() } : end
     }
     await emptyWhenDone()
     return null
@@ -200,18 +206,20 @@ async function createSpill(
 
   /** First the count, so that a process that ends in between finds rows that nobody misses. */
   async function emptyWhenDone(): Promise<void> {
-    if (parts.file.entries() === 0 || place.index < parts.file.entries() || queue.length > 0) return
+    if (file.entries() === 0 || place.index < file.entries() || queue.length > 0) return
     state.kept = 0
+    const id = newSpillFileId()
+    tally.nameFiles(file.id(), id)
     tally.write()
     await tally.sync()
-    await parts.file.empty()
+    await file.empty(id)
+    tally.nameFiles(id)
+    tally.write()
     place = SPILL_START
   }
 
-  if (tally.found === 'damage' || (tally.found === 'nothing' && parts.file.entries() > 0)) {
-    countGap('tally-damaged', null, 0)
-    onDamage(0)
-  }
+  compareLeft(left)
+  let file = await beginFile(left.id, left.texts)
   await settleCount()
 
   return {
@@ -220,7 +228,7 @@ async function createSpill(
         queue.push({ texts: records.map(record => canonicalJson(record)), resolve, reject })
         void inTurn(appendQueued)
       }),
-    waiting: () => parts.file.entries() - place.index,
+    waiting: () => file.entries() - place.index,
     lost: () => gone,
     next: () => inTurn(readNext),
     replayed: rows =>
@@ -230,7 +238,7 @@ async function createSpill(
         await emptyWhenDone()
       }),
     addGap: (cause, eventClass, count) => {
-      const gap = countGap(cause, eventClass, count)
+      const gap = countGap(state, clock, { cause, eventClass, count })
       try {
         tally.write()
       } catch (error) {
@@ -253,8 +261,8 @@ async function createSpill(
     close: () =>
       inTurn(async () => {
         tally.close()
-        await parts.file.close()
-        parts.unlock()
+        await file.close()
+        unlock()
       })
   }
 }

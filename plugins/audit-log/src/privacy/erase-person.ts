@@ -1,20 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import { buildRecord, type RecordedVersions } from '../build-record.ts'
 import { cleanOptional, cleanText } from '../clean.ts'
+import { auditTime } from '../record.ts'
 import type { Rows } from '../seal-pending.ts'
+import { STATING_ACTIONS } from '../stating-rows.ts'
 import { insertRecords } from '../store.ts'
 import { holdsOverPerson } from '../hold/holds.ts'
 import { keepErasure, readKeptErasures } from './erasure-file.ts'
 import { fieldClasses } from './field-class.ts'
 import { createJoinHash } from './join-hash.ts'
+import { ERASED_NOW_TEXT, erasuresDigest, type StatedErasure } from './stated-erasure.ts'
 import { personColumns, personIssuer, type TrailPerson } from './trail-person.ts'
-
-/** Action of the row that says that a person was erased. */
-export const ERASE_ACTION = 'audit.erase'
-/** Action of the row that says that erasures were applied again after a restore. */
-export const REAPPLY_ACTION = 'audit.erase-again'
 
 /** Where an erasure is done and remembered. */
 export interface ErasingOptions {
@@ -69,9 +68,10 @@ export interface ErasureResult {
  * Destroys the keys of a person, so that nobody can read any more what rows, exports and spilled rows say of him or
  * her; the rows and their hashes stay. It is written down outside the database first, since a backup that is restored
  * has the keys again. Can be repeated. Rejects while a legal hold may cover rows of the person.
- * @param db pool of the pruner role
+ * @param given pool of the pruner role
  */
-export async function erasePerson(db: Knex, request: ErasureRequest): Promise<ErasureResult> {
+export async function erasePerson(given: Knex, request: ErasureRequest): Promise<ErasureResult> {
+  const db = poolAsItIs(given)
   const { file, onProgress = () => {}, timeoutMs = 5000 } = request
   const person = requestedPerson(request)
   const holds = await holdsOverPerson(db, person)
@@ -145,15 +145,18 @@ async function destroyKeys(
   const { subject, issuer } = person
   const owner = personColumns(person)
   const keys = await trx('audit_person_keys').where(owner).delete().timeout(timeoutMs)
+  const {
+    rows: [clock]
+  } = await trx.raw<Rows<{ now: string }>>(`select ${ERASED_NOW_TEXT} as now`)
+  const erasedAt = clock?.now ?? ''
   const event = {
-    action: ERASE_ACTION,
+    action: STATING_ACTIONS.erase,
     outcome: 'success',
     resource: { type: 'person', id: subject },
-    detail: { ground, operator, keys, ...(issuer !== null && { issuer }) }
+    detail: { ground, operator, keys, ...(issuer !== null && { issuer }), erasedAt }
   } as const
   const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date(), versions })
   await insertRecords(trx, [record], timeoutMs)
-  const erasedAt = trx.raw('clock_timestamp()')
   await trx('audit_erasures')
     .insert({ ...owner, erased_at: erasedAt, event_id: record.id })
     .timeout(timeoutMs)
@@ -198,17 +201,16 @@ export interface ReappliedErasures {
 /**
  * Applies every erasure of the list again, after a backup was restored that has the keys of persons erased since. Can
  * be repeated: what is destroyed already stays so.
- * @param db pool of the pruner role
+ * @param given pool of the pruner role
  */
-export async function reapplyErasures(db: Knex, options: ErasingOptions): Promise<ReappliedErasures> {
+export async function reapplyErasures(given: Knex, options: ErasingOptions): Promise<ReappliedErasures> {
+  const db = poolAsItIs(given)
   const { file, process = 'audit-eraser', timeoutMs = 5000, versions } = options
   const erasures = await readKeptErasures(file, erasureRing(options))
   if (erasures.length === 0) return { erasures: 0, keys: 0 }
   return await db.transaction(async trx => {
     let keys = 0
-    const detail = { erasures: erasures.length }
-    const event = { action: REAPPLY_ACTION, outcome: 'success', reason: 'restored', detail } as const
-    const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date(), versions })
+    const missing: StatedErasure[] = []
     for (const { keys: ids, at, ...person } of erasures) {
       const owner = personColumns(person)
       keys += await trx('audit_person_keys')
@@ -222,11 +224,15 @@ export async function reapplyErasures(db: Knex, options: ErasingOptions): Promis
         .delete()
         .timeout(timeoutMs)
       const known = await trx('audit_erasures').where(owner).where('erased_at', '>=', at).first('id')
-      if (known === undefined) {
-        await trx('audit_erasures')
-          .insert({ ...owner, erased_at: at, event_id: record.id })
-          .timeout(timeoutMs)
-      }
+      if (known === undefined) missing.push({ ...person, erasedAt: auditTime(new Date(at)) })
+    }
+    const detail = { erasures: erasures.length, added: missing.length, digest: erasuresDigest(missing) }
+    const event = { action: STATING_ACTIONS.eraseAgain, outcome: 'success', reason: 'restored', detail } as const
+    const record = buildRecord(event, { ...OUTSIDE_REQUESTS, process, now: new Date(), versions })
+    for (const { erasedAt, ...person } of missing) {
+      await trx('audit_erasures')
+        .insert({ ...personColumns(person), erased_at: erasedAt, event_id: record.id })
+        .timeout(timeoutMs)
     }
     await insertRecords(trx, [record], timeoutMs)
     return { erasures: erasures.length, keys }

@@ -1,9 +1,11 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import type { ReadAuditLogOptions } from '../options.ts'
 
 /** Destroys the keys of days that are over; returns how many. The database lets the app role destroy no others. */
-export async function expireDayKeys(db: Knex, timeoutMs: number): Promise<number> {
+export async function expireDayKeys(given: Knex, timeoutMs: number): Promise<number> {
+  const db = poolAsItIs(given)
   return await db('audit_person_keys').where('expires_at', '<', db.fn.now()).delete().timeout(timeoutMs)
 }
 

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import { isJsonObject, type RingKey } from '@sallyport/security-context/mechanics'
 import type { RecordRules } from '../build-record.ts'
 import { cleanDetail } from '../clean.ts'
@@ -48,10 +49,11 @@ export interface PersonalReading {
  * destruction of a key. Whoever calls this records it first. Rejects when a key is there that no key of the ring opens.
  */
 export async function readPersonal<Row extends AuditRecord>(
-  db: Knex,
+  given: Knex,
   rows: readonly Row[],
   { keys = [], timeoutMs = 5000 }: PersonalReading = {}
 ): Promise<PersonalRow<Row>[]> {
+  const db = poolAsItIs(given)
   const ring = keys.map(({ id, key }) => ({ id, key: Buffer.from(key) }))
   const opened = await openPersonKeys(db, rows, ring, timeoutMs)
   return rows.map(row => {

@@ -1,5 +1,6 @@
 import type { RingKey } from '@sallyport/security-context/mechanics'
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import { wrapAgain, type StoredKey } from './wrap-key.ts'
 
 const KEYS_OF_A_STEP = 500
@@ -14,14 +15,15 @@ export interface RewrappingResult {
 /**
  * Wraps every key of a person under the newest key of the ring. Then the older ones can be destroyed, and with them
  * what backups have of the keys of persons who were erased since.
- * @param db pool of the pruner role
+ * @param given pool of the pruner role
  * @param onProgress called after each step, with the number of keys so far
  */
 export async function rewrapPersonKeys(
-  db: Knex,
+  given: Knex,
   ring: readonly RingKey[],
   onProgress: (keys: number) => void = () => {}
 ): Promise<RewrappingResult> {
+  const db = poolAsItIs(given)
   let [rewrapped, unopened, after] = [0, 0, '00000000-0000-0000-0000-000000000000']
   for (;;) {
     const keys = await db('audit_person_keys')

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import { AuditQueryInvalidError } from '../errors.ts'
 import { LONGEST_AUDIT_VALUE, parseAuditQuery, type AuditPage, type AuditQuery, type SealedRecord } from '../query.ts'
 import type { RowCondition } from '../search/page-conditions.ts'
@@ -51,10 +52,11 @@ function personalText(parameter: string, value: unknown): string {
  * ring, and, in rows before version 3, as they stand there. Whoever calls this records it first.
  */
 export async function readPersonalAudit(
-  db: Knex,
+  given: Knex,
   { name, sourceAddress, ...query }: PersonalQuery,
   { joinHash, keys = [], timeoutMs = 5000, ownIssuer }: PersonalSearch
 ): Promise<PersonalPage> {
+  const db = poolAsItIs(given)
   const also: RowCondition[] = []
   if (name !== undefined) also.push(await nameCondition(db, name, joinHash, timeoutMs))
   if (sourceAddress !== undefined) also.push(await addressCondition(db, sourceAddress, joinHash, timeoutMs))

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { poolAsItIs } from '../connection.ts'
 import type { HoldContext } from '../hold/holds.ts'
 import { pruningRecord } from '../pruning-mark.ts'
 import { CURRENT_VERSION } from '../record.ts'
@@ -11,10 +12,14 @@ export const PUSH_END_ACTION = 'audit.push-end'
 /**
  * Ends the push of a trail, with the row that says so: from now on rows are pruned although no receiver has them. A
  * process that is still told to push takes it up again, where it was.
- * @param db pool of the app role
+ * @param given pool of the app role
  * @returns the last sequence that was pushed; `null` where no push is under way
  */
-export async function endPush(db: Knex, { process, detail, timeoutMs, versions }: HoldContext): Promise<number | null> {
+export async function endPush(
+  given: Knex,
+  { process, detail, timeoutMs, versions }: HoldContext
+): Promise<number | null> {
+  const db = poolAsItIs(given)
   return await db.transaction(async trx => {
     const { rows } = await trx.raw<Rows<{ through: string }>>(`
       update audit_pushes set ended_at = now(), holder = null, held_until = null

@@ -28,6 +28,8 @@ export interface PushRun {
   readonly onRefused: (row: SealedRecord, reason: string) => void
 }
 
+/** Places that one reading looks at: where rows were pruned it finds nothing, and has to end in time all the same. */
+export const PLACES_OF_A_READING = 20_000
 /** Rows of one batch are together no longer than this, as JSON, unless there is only one. */
 const MOST_BATCH_BYTES = 1_048_576
 
@@ -48,13 +50,20 @@ export async function pushPending(run: PushRun): Promise<void> {
     if (now === null) return
     onPlace(now)
     if (now.waiting === 0) return
-    const rows = await nextRows(run, through)
-    through = rows.length === 0 ? await moveTo(run, through + now.waiting) : await pushRows(run, rows)
+    const last = through + Math.min(now.waiting, PLACES_OF_A_READING)
+    const rows = await nextRows(run, through, last)
+    through = rows.length === 0 ? await moveTo(run, last) : await pushRows(run, rows, through)
   }
 }
 
-async function nextRows({ db, rules, batchRows, readTimeoutMs }: PushRun, after: number): Promise<SealedRecord[]> {
-  const { events } = await readAudit(db, { order: 'oldest', after, limit: batchRows }, { timeoutMs: readTimeoutMs })
+async function nextRows(
+  { db, rules, batchRows, readTimeoutMs }: PushRun,
+  after: number,
+  last: number
+): Promise<SealedRecord[]> {
+  const also = [{ sql: 's.sequence <= ?', values: [last] }]
+  const query = { order: 'oldest', after, limit: batchRows } as const
+  const { events } = await readAudit(db, query, { timeoutMs: readTimeoutMs, also })
   let bytes = 0
   const end = events.findIndex(row => (bytes += Buffer.byteLength(JSON.stringify(row))) > MOST_BATCH_BYTES)
   const taken = end === -1 ? events : events.slice(0, Math.max(1, end))
@@ -62,12 +71,14 @@ async function nextRows({ db, rules, batchRows, readTimeoutMs }: PushRun, after:
 }
 
 /** Pushes rows, in halves where the receiver refuses them together. `null`: another process pushes now. */
-async function pushRows(run: PushRun, rows: readonly SealedRecord[]): Promise<number | null> {
+async function pushRows(run: PushRun, rows: readonly SealedRecord[], after: number): Promise<number | null> {
   const batches = [rows]
-  let through: number | null = null
+  let through: number | null = after
   for (let batch = batches.shift(); batch !== undefined; batch = batches.shift()) {
     const sent = await sendBatch(run, batch)
     const [first] = batch
+    // The place is kept for one sending; a receiver may take its time also to refuse.
+    if (sent.kind === 'refused' && (await moveTo(run, through)) === null) return null
     if (sent.kind === 'refused' && batch.length > 1) {
       const middle = Math.ceil(batch.length / 2)
       batches.unshift(batch.slice(0, middle), batch.slice(middle))

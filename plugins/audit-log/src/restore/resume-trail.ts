@@ -4,6 +4,7 @@ import type { CheckpointAnchor } from '../checkpoint/anchors.ts'
 import { openCheckpoint, signCheckpoint, type Checkpoint } from '../checkpoint/checkpoint.ts'
 import { growFrontier, storeCheckpoint, type CheckpointKeys } from '../checkpoint/make-checkpoint.ts'
 import { EMPTY_FRONTIER, frontierRoot } from '../checkpoint/merkle-tree.ts'
+import { poolAsItIs } from '../connection.ts'
 import { pruningRecord } from '../pruning-mark.ts'
 import { CURRENT_VERSION } from '../record.ts'
 import { readHead, type AuditHead, type Rows } from '../seal-pending.ts'
@@ -50,7 +51,8 @@ export interface ResumedTrail {
  * @throws when the trail does not verify, when it is not what was signed as far as it goes, when no anchor is ahead of
  * it, and when an anchor does not answer
  */
-export async function resumeTrail(restore: TrailRestore): Promise<ResumedTrail> {
+export async function resumeTrail(given: TrailRestore): Promise<ResumedTrail> {
+  const restore = { ...given, db: poolAsItIs(given.db) }
   const { db, keys, anchors, process, detail, timeoutMs, versions } = restore
   const ahead = await aheadOf(restore)
   const report = await verifyChain(db)

@@ -36,14 +36,17 @@ export function walkedPage({ query, also, most }: PageAsked): RowCondition {
   }
 }
 
-/** A page out of the few rows that a part of an index has. */
+/**
+ * A page out of the few rows that a part of an index has. Each looks for its seal: a planner that may choose walks the
+ * seals for a short page, and reads all of the rows for each of them.
+ */
 export function fewRowsPage({ query, also, most }: PageAsked, index: PageIndex, few: number): RowCondition {
   const rows = indexedRows(index, queriedTimes(query), query.order)
   const { sql, values } = conditionOfAll([...placeCondition(query), ...eventConditions(query, also)])
   return {
     sql: `with e as materialized (select e.* from ${rows.sql} limit ?)
       select s.sequence, encode(s.chain_hash, 'hex') as "chainHash", ${SELECT_RECORD}
-      from e join audit_seals s on s.event_id = e.id
+      from e cross join lateral (select * from audit_seals where event_id = e.id offset 0) s
       where ${sql} order by s.sequence ${directionOf(query)} limit ?`,
     values: [...rows.values, few, ...values, most]
   }

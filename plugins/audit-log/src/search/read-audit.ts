@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { withConnection } from '../connection.ts'
+import { poolAsItIs, withConnection } from '../connection.ts'
 import type { AuditPage, AuditQuery } from '../query.ts'
 import type { AuditRecord } from '../record.ts'
 import type { Rows } from '../seal-pending.ts'
@@ -30,10 +30,11 @@ const FEW_SEALS = 2 * SPAN_ROWS
  * which the rows of each span of sequences occurred.
  */
 export async function readAudit(
-  db: Knex,
+  given: Knex,
   query: AuditQuery,
   { timeoutMs = 5000, also = [], ownIssuer }: ReadingOptions = {}
 ): Promise<AuditPage> {
+  const db = poolAsItIs(given)
   const asked = pageAsked(query, also, ownIssuer)
   const rows = await withConnection(db, timeoutMs, async connection => {
     // What is asked by other conditions has its own indexes, and the planner weighs them.

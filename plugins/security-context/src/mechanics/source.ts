@@ -23,12 +23,31 @@ export function bareAddress(address: string): string | null {
  * @see RFC 4291 §2.5.5.2, RFC 6177 §2
  */
 export function sourceOf(address: string): string {
-  const bare = bareAddress(address)
-  if (bare === null) return 'unknown'
-  return isIPv4(bare) ? bare : sourceOfIpv6(bare)
+  const read = readAddress(address)
+  if (read === null) return 'unknown'
+  return typeof read === 'string' ? read : `${read.slice(0, 4).join(':')}::/64`
 }
 
-function sourceOfIpv6(address: string): string {
+/**
+ * The network of an address: the /24 of an IPv4 address, the /48 of an IPv6 one. It says where somebody comes from, and
+ * is shared by so many that it does not say who that is. Read as {@link sourceOf} reads it.
+ * @returns `192.0.2.0/24`, `2001:db8:1::/48`, or `unknown` for what is no address
+ */
+export function networkOf(address: string): string {
+  const read = readAddress(address)
+  if (read === null) return 'unknown'
+  return typeof read === 'string'
+    ? `${read.slice(0, read.lastIndexOf('.'))}.0/24`
+    : `${read.slice(0, 3).join(':')}::/48`
+}
+
+/** An IPv4 address as it is, the eight groups of an IPv6 address, `null` for what is no address. */
+function readAddress(address: string): string | readonly string[] | null {
+  const bare = bareAddress(address)
+  return bare === null || isIPv4(bare) ? bare : readIpv6(bare)
+}
+
+function readIpv6(address: string): string | readonly string[] {
   // The URL parser writes every IPv6 address in one way: lower case, no leading zeros, no dots.
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1)
   const [, high, low] = MAPPED.exec(canonical) ?? []
@@ -36,8 +55,7 @@ function sourceOfIpv6(address: string): string {
   const [head = '', tail] = canonical.split('::', 2)
   const start = groupsOf(head)
   const end = groupsOf(tail ?? '')
-  const groups = [...start, ...Array.from({ length: 8 - start.length - end.length }, () => '0'), ...end]
-  return `${groups.slice(0, 4).join(':')}::/64`
+  return [...start, ...Array.from({ length: 8 - start.length - end.length }, () => '0'), ...end]
 }
 
 function groupsOf(text: string): string[] {

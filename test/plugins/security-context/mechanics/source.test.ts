@@ -1,4 +1,4 @@
-import { bareAddress, sourceOf } from '@sallyport/security-context/mechanics'
+import { bareAddress, networkOf, sourceOf } from '@sallyport/security-context/mechanics'
 import fc from 'fast-check'
 import { isIPv4, isIPv6 } from 'node:net'
 import t from 'tap'
@@ -20,6 +20,20 @@ t.test('a source is an IPv4 address or the /64 of an IPv6 address', async t => {
     ['999.1.1.1', 'unknown']
   ]
   for (const [address, source] of expected) t.equal(sourceOf(address), source, address)
+})
+
+t.test('a network is the /24 of an IPv4 address or the /48 of an IPv6 address', async t => {
+  const expected: Array<readonly [string, string]> = [
+    ['192.0.2.7', '192.0.2.0/24'],
+    ['192.0.2.7:5061', '192.0.2.0/24'],
+    ['::ffff:192.0.2.7', '192.0.2.0/24'],
+    ['2001:db8:1:2:a:b:c:d', '2001:db8:1::/48'],
+    ['[2001:DB8:0:1::9]:443', '2001:db8:0::/48'],
+    ['fe80::1%eth0', 'fe80:0:0::/48'],
+    ['unknown', 'unknown'],
+    ['', 'unknown']
+  ]
+  for (const [address, network] of expected) t.equal(networkOf(address), network, address)
 })
 
 t.test('all addresses of one /64 are one source, and no text makes more than one source of its own', async t => {
