@@ -3,6 +3,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { verifyChain } from '@sallyport/audit-log'
 import type { Knex } from 'knex'
@@ -34,6 +35,12 @@ const authority = await makeAuthority({ name: 'SIEM CA' })
 const issued = await authority.issue({ names: ['localhost', '127.0.0.1'] })
 const tls = { cert: issued.certificate, key: issued.privateKey }
 
+/** Node would answer the end of TLS for who does not read on, and so say that everything was read. */
+function leaveUnread(socket: TLSSocket): void {
+  socket.allowHalfOpen = true
+  socket.pause()
+}
+
 async function drilledSyslog(t: Test): Promise<DrilledReceiver> {
   let server = await startSyslogServer(tls)
   const { port } = server
@@ -50,7 +57,7 @@ async function drilledSyslog(t: Test): Promise<DrilledReceiver> {
       server = await startSyslogServer(tls, port)
     },
     stall: stalls => {
-      server.onData = stalls ? socket => socket.pause() : null
+      server.onData = stalls ? leaveUnread : null
     }
   }
 }
