@@ -10,8 +10,11 @@ import { auditWriterFor, effectAuditorFor } from '../audit-writer.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The end user's connection, as a client told it that is believed; `null` until then. */
-    endUser: EndUserConnection | null
+    /**
+     * The end user's connection, as a client told it that is believed; `null` until then. A request whose path cannot
+     * be decoded does not have it.
+     */
+    endUser?: EndUserConnection | null
   }
 }
 
@@ -21,7 +24,7 @@ declare module 'fastify' {
  */
 export function addressesAtTokenEndpoint({ endUser, ip, raw }: FastifyRequest): RequestAddresses {
   const peer = raw.socket.remoteAddress
-  if (endUser === null) return { source: ip, peer }
+  if (endUser === null || endUser === undefined) return { source: ip, peer }
   return { source: endUser.sourceAddress ?? ip, peer, userAgent: endUser.userAgent ?? null }
 }
 

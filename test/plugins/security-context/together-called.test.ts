@@ -1,3 +1,4 @@
+// After security-context.test.ts, which begins in a process where nobody follows requests.
 import Fastify from 'fastify'
 import securityContext, { callTogether, followedRequest } from '@sallyport/security-context'
 import t from 'tap'
