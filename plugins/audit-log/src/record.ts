@@ -167,14 +167,11 @@ const HASHED_MEMBERS = Array.from({ length: CURRENT_VERSION + 1 }, (_, version) 
     .map(({ column, place }, index) => ({ column, place, start: `${index === 0 ? '' : ','}"${column.name}":` }))
 )
 
-/** Text that JSON and the array of a column quote in the same way: as it is. */
-const WITHOUT_ESCAPES = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/
-
 /** What the hash covers of a field: JSON is stored as its canonical text, and so are numbers and null. */
 function hashedText({ stored }: RecordColumn, value: string | number | null): string {
   if (value === null) return 'null'
   if (typeof value === 'number' || stored === 'json') return `${value}`
-  return WITHOUT_ESCAPES.test(value) ? `"${value}"` : JSON.stringify(value)
+  return canonicalJson(value)
 }
 
 /**
@@ -207,9 +204,7 @@ export function rowTexts(record: AuditRecord): RowTexts {
     hashed.push(text)
     elements.push(value === null ? null : elementText(column, value, text))
   }
-  let text = '{'
-  for (const { place, start } of HASHED_MEMBERS[record.version] ?? []) text += start + (hashed[place] ?? '')
-  return { elements, contentHash: hash('sha256', `${text}}`, 'hex') }
+  return { elements, contentHash: hash('sha256', hashedRecord(record, hashed), 'hex') }
 }
 
 /** The same for a row by itself: what goes into each column, and the hash. */
@@ -221,10 +216,15 @@ export function rowValues(record: AuditRecord): readonly (string | number | Buff
     values.push(value)
     hashed.push(hashedText(column, value))
   }
-  let text = '{'
-  for (const { place, start } of HASHED_MEMBERS[record.version] ?? []) text += start + (hashed[place] ?? '')
-  values.push(hash('sha256', `${text}}`, 'buffer'))
+  values.push(hash('sha256', hashedRecord(record, hashed), 'buffer'))
   return values
+}
+
+/** What the hash covers, put together from the texts of all columns. */
+function hashedRecord({ version }: AuditRecord, hashed: readonly string[]): string {
+  let text = '{'
+  for (const { place, start } of HASHED_MEMBERS[version] ?? []) text += start + (hashed[place] ?? '')
+  return `${text}}`
 }
 
 /** An element in quotes, inside which only the quote and the backslash mean something. */

@@ -1,6 +1,5 @@
-import { withDeadline, type Clock, type Schedule } from '@sallyport/security-context/mechanics'
+import { isRefusedData, withDeadline, type Clock, type Schedule } from '@sallyport/security-context/mechanics'
 import type { RefusalCounts, RefusalTally } from './refusal-counts.ts'
-import { isRefusedRow } from './refused-row.ts'
 
 /** Records in one write: few, so that the rows of a request never wait long. */
 const MAX_TOGETHER = 100
@@ -53,7 +52,7 @@ export function createRefusalWriter<Sample>(options: RefusalWriterOptions<Sample
         together.forEach(counts.written)
       } catch (error) {
         // One that the database refuses must not keep back the others for ever.
-        if (isRefusedRow(error) && together.length > 1) {
+        if (isRefusedData(error) && together.length > 1) {
           await writeApart(together)
           continue
         }

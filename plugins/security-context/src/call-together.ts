@@ -1,4 +1,4 @@
-import { errorCode } from './mechanics/failures.ts'
+import { isRefusedData } from './mechanics/failures.ts'
 import { outsideRequests, followedRequest } from './context.ts'
 import { beginWait, endWait } from './spent-times.ts'
 
@@ -45,7 +45,7 @@ export function callTogether<Asked, Answer>(call: CallTogether<Asked, Answer>): 
       const answerTo = await call(calls.map(({ asked }) => asked))
       for (const { asked, resolve } of calls) resolve(answerTo(asked))
     } catch (error) {
-      if (calls.length > 1 && isRefusedValue(error)) await callApart(calls)
+      if (calls.length > 1 && isRefusedData(error)) await callApart(calls)
       else for (const { reject } of calls) reject(error)
     }
     clearTimeout(patience)
@@ -88,9 +88,4 @@ export function callTogether<Asked, Answer>(call: CallTogether<Asked, Answer>): 
       if (request !== null) endWait(request, 'database')
     }
   }
-}
-
-/** @see PostgreSQL, appendix A: the classes 22 (data), 23 (constraints) and 54 (limits, such as that of an index) */
-function isRefusedValue(error: unknown): boolean {
-  return /^(?:2[23]|54)/.test(errorCode(error) ?? '')
 }

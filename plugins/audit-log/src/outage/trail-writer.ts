@@ -1,8 +1,7 @@
-import { withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
+import { isRefusedData, withDeadline, type Schedule } from '@sallyport/security-context/mechanics'
 import type { WriteRecords } from '../batch-writer.ts'
 import type { EventClass, FailureMode, FailureModes } from '../event-class.ts'
 import type { BuiltRecord } from '../record.ts'
-import { isRefusedRow } from '../refused-row.ts'
 import type { Spill, SpilledRows } from './spill.ts'
 import type { TrailGap } from './spill-tally.ts'
 
@@ -82,7 +81,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     try {
       await withDeadline(write(records), timeoutMs)
     } catch (error) {
-      if (isRefusedRow(error)) throw error
+      if (isRefusedData(error)) throw error
       noteAway(error)
       await setAside(spill, 'spill', records, eventClass)
     }
@@ -150,7 +149,7 @@ export function createTrailWriter(options: TrailWriterOptions): TrailWriter {
     try {
       await writeAgain(records)
     } catch (error) {
-      if (!isRefusedRow(error)) throw error
+      if (!isRefusedData(error)) throw error
       const [record] = records
       if (records.length > 1) for (const each of records) await writeSome([each])
       else if (record !== undefined) await writeAgain([gapRow(refusedRowGap(record))])

@@ -29,7 +29,8 @@ export async function addPushes(db: Knex, { appRole, prunerRole }: AuditRoles): 
       begin
         if new.through_sequence < old.through_sequence
           or new.through_sequence > greatest(old.through_sequence, (select max(sequence) from audit_seals)) then
-          raise exception 'the place of the push of the audit trail only moves forward' using errcode = 'check_violation';
+          raise exception 'the place of the push of the audit trail only moves forward'
+            using errcode = 'check_violation';
         end if;
         return new;
       end
@@ -37,7 +38,8 @@ export async function addPushes(db: Knex, { appRole, prunerRole }: AuditRoles): 
     [rows[0]?.schema ?? 'public']
   )
   await db.raw(`
-    create trigger audit_pushes_forward before update on audit_pushes for each row execute function audit_push_forward()`)
+    create trigger audit_pushes_forward before update on audit_pushes
+      for each row execute function audit_push_forward()`)
 }
 
 /** What was pushed would be pushed again. */

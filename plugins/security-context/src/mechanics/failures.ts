@@ -3,6 +3,14 @@ export function errorCode(error: unknown): string | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
 }
 
+/**
+ * Whether a database refuses the data itself, which no further attempt makes acceptable.
+ * @see PostgreSQL, appendix A: the classes 22 (data), 23 (constraints) and 54 (limits, such as that of an index)
+ */
+export function isRefusedData(error: unknown): boolean {
+  return /^(?:2[23]|54)/.test(errorCode(error) ?? '')
+}
+
 /** The HTTP status that an error brings, `null` when it brings none. */
 export function errorStatus(error: unknown): number | null {
   return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
