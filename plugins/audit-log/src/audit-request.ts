@@ -2,7 +2,7 @@ import { effectiveRoute, recordSecurityEvent, securityEventsOf, type AuditEvent 
 import { withDeadline, errorCode, withRetryAfter } from '@sallyport/security-context/mechanics'
 import type { FastifyRequest } from 'fastify'
 import type { Knex } from 'knex'
-import { requestAuditState, type RequestState, type RowOfRequest } from './asked-query.ts'
+import { requestAuditState, type RequestState, type RowOfRequest } from './request-state.ts'
 import { sealedForEffect } from './audited-effects.ts'
 import { buildRecord, type RecordContext } from './build-record.ts'
 import { decideResponse, type ResponseAudit, type ResponseFacts } from './decide-response.ts'

@@ -4,14 +4,14 @@ import type { ClassifyField } from './privacy/field-class.ts'
 import { SEALED_MARK } from './privacy/personal-values.ts'
 
 /**
- * Longest text of a column, in bytes of UTF-8: an entry of an index holds some 2700, and one index has two columns.
- * What says what was cut off comes on top.
+ * Longest text of a column, in bytes of UTF-8: an entry of an index holds some 2700. What says what was cut off comes on
+ * top.
  */
 const MAX_TEXT_BYTES = 1024
 /** Longest string inside `detail`. */
 const MAX_DETAIL_TEXT_LENGTH = 4096
 const MAX_DETAIL_BYTES = 32_768
-/** In JSON: of an escape such as `\\u0001`. In UTF-8 it has three at most. */
+/** In JSON: of an escape such as `\u0001`. In UTF-8 it has three at most. */
 const MOST_BYTES_OF_A_CHARACTER = 6
 /** Of a value that is no text, of brackets and commas, of what stands in place of a value. */
 const MOST_BYTES_OF_A_MARK = 256
