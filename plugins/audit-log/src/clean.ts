@@ -4,8 +4,8 @@ import type { ClassifyField } from './privacy/field-class.ts'
 import { SEALED_MARK } from './privacy/personal-values.ts'
 
 /**
- * Longest text of a column, in bytes of UTF-8: an entry of an index holds some 2700. What says what was cut off comes on
- * top.
+ * Longest text of a column, in bytes of UTF-8: an entry of an index holds some 2700. What says how much was cut off
+ * comes on top.
  */
 const MAX_TEXT_BYTES = 1024
 /** Longest string inside `detail`. */

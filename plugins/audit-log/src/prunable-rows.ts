@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { IS_LIVE_HOLD } from './hold/holds.ts'
 import { rangeDigest, type PrunedRange } from './pruning-mark.ts'
 import { GENESIS, type Rows } from './seal-pending.ts'
 import { STATING_ACTIONS } from './stating-rows.ts'
@@ -72,7 +73,7 @@ export async function prunableBatch(
         s.sequence <= case ${cases.join(' ')} when true then :others::bigint end
           and e.id not in (select event_id from audit_prunings where event_id is not null)
           and e.action <> all(:stating::text[])
-          and not (exists (${LIVE_HOLDS}) and audit_is_held(e)) as goes
+          and not (exists (select from audit_holds h where ${IS_LIVE_HOLD}) and audit_is_held(e)) as goes
       from part cross join lateral (
         select * from audit_seals s where s.sequence > part.after and s.sequence <= part.through offset 0
       ) s join audit_events e on e.id = s.event_id
@@ -91,9 +92,6 @@ export async function prunableBatch(
   const isLast = batch === undefined || Number(batch.left ?? 0) <= batchRows
   return { ranges: rows.flatMap(rangeOf), next: isLast ? null : Number(batch.reached) }
 }
-
-const LIVE_HOLDS = `select from audit_holds h where not exists (
-  select from audit_hold_releases r where r.hold_id = h.id)`
 
 function rangeOf(row: BatchRow): PrunedRange[] {
   if (row.first === null) return []

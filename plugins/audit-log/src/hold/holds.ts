@@ -97,14 +97,15 @@ export async function releaseHold(
   })
 }
 
-const LIVE = 'not exists (select from audit_hold_releases r where r.hold_id = h.id)'
+/** Of a hold `h`: nobody has released it. */
+export const IS_LIVE_HOLD = 'not exists (select from audit_hold_releases r where r.hold_id = h.id)'
 
 /** Holds that are not released, the oldest first. @param given any role that may select */
 export async function listHolds(given: Knex): Promise<LegalHold[]> {
   const db = poolAsItIs(given)
   const { rows } = await db.raw<Rows<LegalHold>>(
     `select name, filter, over_own_issuer as "overOwnIssuer", placed_at as "placedAt"
-    from audit_holds h where ${LIVE} order by placed_at, name`
+    from audit_holds h where ${IS_LIVE_HOLD} order by placed_at, name`
   )
   return rows
 }
@@ -124,8 +125,9 @@ export async function holdsOverPerson(db: Knex, { subject, issuer }: TrailPerson
 }
 
 async function liveHold(trx: Knex.Transaction, name: string): Promise<string | null> {
-  const { rows } = await trx.raw<Rows<{ id: string }>>(`select id from audit_holds h where name = ? and ${LIVE}`, [
-    name
-  ])
+  const { rows } = await trx.raw<Rows<{ id: string }>>(
+    `select id from audit_holds h where name = ? and ${IS_LIVE_HOLD}`,
+    [name]
+  )
   return rows[0]?.id ?? null
 }
